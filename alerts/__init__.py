@@ -1,0 +1,1 @@
+"""From warnings to alerts that people act on: life cycle, CAP, delivery."""

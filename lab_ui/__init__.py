@@ -1,0 +1,1 @@
+"""The joint-lab views: live wall, station, alert desk."""

@@ -1,0 +1,1 @@
+"""From readings to scores and warnings: detectors, the engine that runs them."""

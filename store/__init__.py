@@ -1,0 +1,1 @@
+"""PostgreSQL and TimescaleDB: schema, writing, reading, datasets. Alone knows psycopg."""
