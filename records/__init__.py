@@ -1,1 +1,1 @@
-"""The plain shared vocabulary of Hoshyar: nothing here knows a service or a library of one stage."""
+"""The plain shared vocabulary: nothing here knows a service or a library of one stage."""

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 
 def hold(environment: Mapping[str, str]) -> None:
-    """End this process when the starter named by `HOSHYAR_LIFELINE` is gone. No variable: nothing."""
+    """End this process when the starter that `HOSHYAR_LIFELINE` leads to is gone."""
     descriptor = environment.get("HOSHYAR_LIFELINE")
     if descriptor:
         threading.Thread(target=_wait, args=(int(descriptor),), daemon=True).start()

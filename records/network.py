@@ -97,7 +97,7 @@ class Series(Record, frozen=True):
 
 
 class DetectorChoice(Record, frozen=True):
-    """A detector set on series (ids) or on all series of stations (ids); all when both are empty."""
+    """A detector on series (ids) or on all series of stations (ids); all when both are empty."""
 
     name: str
     series: tuple[str, ...] = ()

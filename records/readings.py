@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +54,8 @@ _DTYPES = (np.int32, np.int64, np.int64, np.float64, np.uint8, np.uint8, np.bool
 
 def empty() -> ReadingBatch:
     """A batch of no readings."""
-    return ReadingBatch(*(np.empty(0, dtype) for dtype in _DTYPES))
+    columns: list[Any] = [np.empty(0, dtype) for dtype in _DTYPES]
+    return ReadingBatch(*columns)
 
 
 def concatenate(batches: Sequence[ReadingBatch]) -> ReadingBatch:
