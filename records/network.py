@@ -11,9 +11,9 @@ from msgspec import Meta
 from records.errors import InputError
 from records.quantities import QUANTITIES, conversion
 
-SLUG = r"^[a-z0-9][a-z0-9-]{0,62}$"
+SLUG = r"^[a-z0-9][a-z0-9-]{0,62}\Z"
 Slug = Annotated[str, Meta(pattern=SLUG)]
-_SLUG = re.compile(SLUG[:-1] + r"\Z")
+_SLUG = re.compile(SLUG)
 
 
 def is_slug(text: str) -> bool:
