@@ -62,7 +62,7 @@ def text(moment_at: int) -> str:
     """Microseconds to RFC 3339 UTC, with a fraction only where there is one."""
     moment = to_datetime(moment_at)
     fraction = f".{moment.microsecond:06d}".rstrip("0") if moment.microsecond else ""
-    return f"{moment:%Y-%m-%dT%H:%M:%S}{fraction}Z"
+    return f"{moment.replace(microsecond=0, tzinfo=None).isoformat()}{fraction}Z"
 
 
 def grid_after(moment_at: int, step: int) -> int:
