@@ -1,0 +1,218 @@
+"""A detector bound to its series, with their state: what live scoring, `detect` and replay run.
+
+Everything that is the same for all detectors happens here once: readings in rounds, disorder and
+repeats, levels with hysteresis, cold start, saving and loading.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from models.detector import Crossing, Detector, Floats, Rows, Said, Slot, State, Watched
+from records.errors import SettingsError
+from records.levels import Level
+from records.times import SECOND
+
+_NEVER = -(2**63)
+_OWN = {
+    "bank_first_at": Slot("int64", (), _NEVER),
+    "bank_newest_at": Slot("int64", (), _NEVER),
+    "bank_held_at": Slot("int64", (), _NEVER),
+    "bank_level": Slot("uint8", (), int(Level.GREEN)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a batch of readings led to, columns in the order of the readings given.
+
+    scored      False for rows that were skipped (not newer than what their series had)
+    score       higher is more unusual; NaN while unknown
+    p_value     NaN where there is none
+    level       the level of the series after this row
+    crossings   (row, change, words) for each change of level, in order of rows
+    """
+
+    scored: NDArray[np.bool_]
+    score: Floats
+    p_value: Floats
+    level: NDArray[np.uint8]
+    crossings: list[tuple[int, Crossing, Said]]
+
+
+class Bank:
+    """One detector over many series; `place` is the index in `watched`."""
+
+    def __init__(self, detector: Detector, watched: Sequence[Watched]) -> None:
+        self.detector = detector
+        self.watched = tuple(watched)
+        self.spec = {**_OWN, **detector.slots()}
+        self.state: State = {name: slot.array(len(watched)) for name, slot in self.spec.items()}
+        self._fixed = detector.fixed(self.watched)
+        self._limits = detector.limits(self.watched)
+
+    def advance(
+        self, place: NDArray[np.intp], measured_at: NDArray[np.int64], value: Floats
+    ) -> Outcome:
+        """Score readings; per series they count in the order given. Inputs are not changed."""
+        count = len(place)
+        out = Outcome(
+            np.zeros(count, np.bool_),
+            np.full(count, np.nan),
+            np.full(count, np.nan),
+            np.zeros(count, np.uint8),
+            [],
+        )
+        for rows in rounds(place):
+            self._round(rows, place[rows], measured_at[rows], value[rows], out)
+        out.crossings.sort(key=lambda crossing: crossing[0])
+        return out
+
+    def forget(self, place: int) -> None:
+        """Start one series afresh."""
+        for name, slot in self.spec.items():
+            self.state[name][place] = slot.fill
+
+    def _round(
+        self,
+        rows: NDArray[np.intp],
+        at: NDArray[np.intp],
+        measured_at: NDArray[np.int64],
+        value: Floats,
+        out: Outcome,
+    ) -> None:
+        newest = self.state["bank_newest_at"]
+        before_at = newest[at]
+        fresh = measured_at > before_at
+        if not fresh.all():
+            out.level[rows] = self.state["bank_level"][at]
+            rows, at, before_at = rows[fresh], at[fresh], before_at[fresh]
+            measured_at, value = measured_at[fresh], value[fresh]
+            if not len(rows):
+                return
+        newest[at] = measured_at
+        first = before_at == _NEVER
+        gap_s = np.where(first, np.nan, (measured_at - np.where(first, 0, before_at)) / SECOND)
+        if first.any():
+            self.state["bank_first_at"][at[first]] = measured_at[first]
+        scores = self.detector.step(Rows(at, measured_at, gap_s, value), self.state, self._fixed)
+        out.scored[rows] = True
+        out.score[rows] = scores.score
+        if scores.p_value is not None:
+            out.p_value[rows] = scores.p_value
+        before = self.state["bank_level"][at]
+        level = self._levels(at, measured_at, scores.score, before)
+        out.level[rows] = level
+        for i in np.flatnonzero(level != before):
+            out.crossings.append(
+                self._crossing(int(rows[i]), int(at[i]), int(before[i]), float(value[i]), out)
+            )
+
+    def _levels(
+        self,
+        at: NDArray[np.intp],
+        measured_at: NDArray[np.int64],
+        score: Floats,
+        before: NDArray[np.uint8],
+    ) -> NDArray[np.uint8]:
+        """Levels after one round: up at once, down when below the kept limit for `hold_s`."""
+        state = self.state
+        green = np.uint8(Level.GREEN)
+        up = green + (score[:, None] >= self._limits.up[at]).sum(axis=1, dtype=np.uint8)
+        kept = green + (score[:, None] >= self._limits.keep[at]).sum(axis=1, dtype=np.uint8)
+        # An unknown score says nothing: the level stays as it was.
+        kept = np.where(np.isnan(score), before, kept)
+        held = kept >= before
+        held_at = np.where(held, measured_at, state["bank_held_at"][at])
+        holding = held | (measured_at - held_at < self.detector.hold_s * SECOND)
+        level = np.maximum(up, np.where(holding, before, kept))
+        if self.detector.cold_start_s:
+            age = measured_at - state["bank_first_at"][at]
+            level = np.where(age < self.detector.cold_start_s * SECOND, green, level)
+        state["bank_held_at"][at] = np.where(level == before, held_at, measured_at)
+        state["bank_level"][at] = level
+        settled: NDArray[np.uint8] = level.astype(np.uint8)
+        return settled
+
+    def _crossing(
+        self, row: int, at: int, before: int, value: float, out: Outcome
+    ) -> tuple[int, Crossing, Said]:
+        level = int(out.level[row])
+        rising = level > before
+        limits = self._limits.up if rising else self._limits.keep
+        limit = float(limits[at, max(level if rising else before, Level.YELLOW) - Level.YELLOW])
+        p_value = float(out.p_value[row])
+        crossing = Crossing(
+            at=at,
+            watched=self.watched[at],
+            measured_at=int(self.state["bank_newest_at"][at]),
+            value=value,
+            score=float(out.score[row]),
+            p_value=None if np.isnan(p_value) else p_value,
+            before=Level(before),
+            level=Level(level),
+            limit=limit,
+        )
+        if level == Level.GREEN:
+            return row, crossing, self.detector.ended(crossing)
+        return row, crossing, self.detector.explain(crossing, self.state, self._fixed)
+
+    def save(self) -> bytes:
+        """The state of all series as bytes: the same bytes for the same state."""
+        arrays = {
+            name: (slot.dtype, slot.shape, self.state[name].tobytes())
+            for name, slot in self.spec.items()
+        }
+        return msgspec.msgpack.encode(
+            {
+                "detector": self._identity(),
+                "watched": [msgspec.to_builtins(w) for w in self.watched],
+                "arrays": arrays,
+            }
+        )
+
+    def load(self, saved: bytes) -> int:
+        """Take over the state of the series that are the same as when it was saved.
+
+        A series that is new or described differently starts afresh, and all do when the detector's
+        version or parameters changed. Returns the number taken over. Raises SettingsError for
+        bytes that are no state.
+        """
+        try:
+            found = msgspec.msgpack.decode(saved)
+            if found["detector"] != self._identity():
+                return 0
+            old = {msgspec.convert(w, Watched): i for i, w in enumerate(found["watched"])}
+            pairs = [(i, old[w]) for i, w in enumerate(self.watched) if w in old]
+            here, there = [p[0] for p in pairs], [p[1] for p in pairs]
+            for name, (dtype, shape, data) in found["arrays"].items():
+                saved_array = np.frombuffer(data, dtype).reshape(len(found["watched"]), *shape)
+                self.state[name][here] = saved_array[there]
+        except (msgspec.MsgspecError, KeyError, TypeError, ValueError) as error:
+            raise SettingsError(f"saved state of {self.detector.name}: {error}") from None
+        return len(pairs)
+
+    def _identity(self) -> list[Any]:
+        params = {name: msgspec.to_builtins(v) for name, v in self.detector.get_params().items()}
+        return [self.detector.name, self.detector.version, params]
+
+
+def rounds(place: NDArray[np.intp]) -> Iterator[NDArray[np.intp]]:
+    """Rows in rounds: each place at most once a round, ascending; per place in the order given."""
+    if len(place) < 2 or (place[1:] > place[:-1]).all():
+        if len(place):
+            yield np.arange(len(place))
+        return
+    order = np.argsort(place, kind="stable")
+    ordered = place[order]
+    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+    lengths = np.diff(np.r_[starts, len(place)])
+    turn = np.arange(len(place)) - np.repeat(starts, lengths)
+    by_turn = order[np.argsort(turn, kind="stable")]
+    yield from np.split(by_turn, np.cumsum(np.bincount(turn))[:-1])

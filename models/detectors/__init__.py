@@ -1,0 +1,1 @@
+"""One detector a file. A file here that defines a `Detector` is found by `models.catalogue`."""
