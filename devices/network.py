@@ -1,0 +1,34 @@
+"""What the registry must know of the simulated world; the same for each scenario and seed."""
+
+from __future__ import annotations
+
+from devices.instruments import INSTRUMENTS
+from devices.places import AREAS, LABS, stations
+from records.network import Device, Network, Series
+
+LATE_AFTER_S = 120.0
+
+
+def network() -> Network:
+    """30 simulated devices with 60 series at 18 stations of two labs."""
+    homes = dict.fromkeys((row.device, row.station) for row in INSTRUMENTS)
+    return Network(
+        lab=LABS,
+        area=AREAS,
+        station=stations(),
+        device=tuple(Device(id=name, station=place, simulated=True) for name, place in homes),
+        series=tuple(
+            Series(
+                id=row.series,
+                station=row.station,
+                device=row.device,
+                point=row.point,
+                quantity=row.quantity,
+                unit=row.unit,
+                interval_s=row.interval_s,
+                late_after_s=LATE_AFTER_S,
+                thresholds=row.thresholds,
+            )
+            for row in INSTRUMENTS
+        ),
+    )

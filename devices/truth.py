@@ -1,0 +1,102 @@
+"""What really happens in a scenario: events, arrivals, crossings and peaks, for scoring."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from devices.instruments import INSTRUMENTS, Instrument
+from devices.laws import COAST
+from devices.river import LAG_S
+from devices.scenarios import BEARING_S, OUTBURST_S, QUAKE_S, Scenario
+from devices.world import World
+from records.levels import Hazard
+from records.network import Record
+from records.times import SECOND
+
+HORIZON_S = 7200
+
+
+class Event(Record, frozen=True):
+    """A thing that happens: `begin_s` after the scenario's start."""
+
+    hazard: Hazard
+    area: str
+    begin_s: float
+
+
+class Course(Record, frozen=True):
+    """One series over the two hours after the start; times in s after it.
+
+    first and highest values in the series' unit; `arrival_s` is when the event first reaches
+    the place; `crossed_s` when the truth first is at or above each limit.
+    """
+
+    series: str
+    station: str
+    unit: str
+    first: float
+    highest: float
+    highest_s: float
+    arrival_s: float | None = None
+    crossed_s: dict[str, float] = {}
+
+
+class Truth(Record, frozen=True):
+    scenario: str
+    seed: int
+    start_at: int
+    events: tuple[Event, ...]
+    courses: tuple[Course, ...]
+
+
+_EVENTS = {
+    Scenario.QUIET: (),
+    Scenario.LAKE_OUTBURST: (
+        Event(hazard=Hazard.LAKE_OUTBURST, area="upper-valley", begin_s=OUTBURST_S),
+    ),
+    Scenario.BEARING_FAILURE: (Event(hazard=Hazard.PLANT_FAULT, area="plant", begin_s=BEARING_S),),
+    Scenario.TSUNAMI: (Event(hazard=Hazard.TSUNAMI, area="makran-coast", begin_s=QUAKE_S),),
+}
+
+
+def truth(seed: int, scenario: Scenario, start_at: int) -> Truth:
+    """The truth of one run of a scenario, begun at `start_at`."""
+    world = World(seed, scenario, start_at)
+    return Truth(
+        scenario=str(scenario),
+        seed=seed,
+        start_at=start_at,
+        events=_EVENTS[scenario],
+        courses=tuple(_course(world, row) for row in INSTRUMENTS),
+    )
+
+
+def _course(world: World, row: Instrument) -> Course:
+    seconds = np.arange(HORIZON_S + 1)
+    values = world.truth(row.series, world.start_at + seconds * SECOND)
+    limits = {level: getattr(row.thresholds, level) for level in ("yellow", "orange", "red")}
+    return Course(
+        series=row.series,
+        station=row.station,
+        unit=row.unit,
+        first=round(float(values[0]), 4),
+        highest=round(float(values.max()), 4),
+        highest_s=float(values.argmax()),
+        arrival_s=arrival_s(world.scenario, row.station),
+        crossed_s={
+            level: float(np.argmax(values >= limit))
+            for level, limit in limits.items()
+            if limit is not None and bool(np.any(values >= limit))
+        },
+    )
+
+
+def arrival_s(scenario: Scenario, station: str) -> float | None:
+    """Seconds after the start at which the event's front reaches a station, or None."""
+    if scenario is Scenario.LAKE_OUTBURST and station in LAG_S:
+        return OUTBURST_S + LAG_S[station]
+    if scenario is Scenario.TSUNAMI and station in COAST:
+        return round(QUAKE_S + COAST[station][0].travel_s(), 1)
+    if scenario is Scenario.BEARING_FAILURE and station == "plant":
+        return BEARING_S
+    return None

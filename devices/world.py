@@ -1,0 +1,62 @@
+"""The simulated world: the true value of each series at any moment, and what a sensor makes of it.
+
+Everything is a function of (seed, scenario, start of the scenario, time). Moments are int64
+microseconds since 1970 UTC, as everywhere in Hoshyar.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from devices.instruments import INSTRUMENTS, Instrument
+from devices.laws import Law, coast_laws, plant_laws, valley_laws
+from devices.noise import Floats, autoregressive, key, quantise
+from devices.plant import Plant
+from devices.river import River
+from devices.scenarios import Scenario
+from devices.sea import Air
+from devices.slope import Slope
+from devices.tsunami import Tsunami
+from devices.weather import Weather
+
+Moments = NDArray[np.int64]
+
+_NEVER_NEGATIVE = frozenset(
+    {"rain", "wind_speed", "turbidity", "vibration", "vibration_velocity", "discharge"}
+)
+
+
+class World:
+    """One world: a seed, a scenario and the moment at which the scenario began."""
+
+    def __init__(self, seed: int, scenario: Scenario, start_at: int) -> None:
+        self.scenario = scenario
+        self.start_at = start_at
+        start_s = start_at / 1e6
+        bursts = scenario is Scenario.LAKE_OUTBURST
+        weather = Weather(seed)
+        self.river = River(weather, start_s, bursts=bursts)
+        slope = Slope(weather, start_s, fails=bursts)
+        plant = Plant(seed, self.river, start_s, fails=scenario is Scenario.BEARING_FAILURE)
+        tsunami = Tsunami(seed, start_s, happens=scenario is Scenario.TSUNAMI)
+        self._laws: dict[str, Law] = {
+            **valley_laws(seed, weather, self.river, slope),
+            **plant_laws(plant),
+            **coast_laws(seed, weather, Air(seed), tsunami),
+        }
+        self._noise = {row.series: key(seed, f"sensor/{row.series}") for row in INSTRUMENTS}
+
+    def truth(self, series: str, moments: Moments) -> Floats:
+        """True values at these moments, in the unit of the series. Raises KeyError."""
+        return self._laws[series](np.asarray(moments, np.int64) / 1e6)
+
+    def measured(self, row: Instrument, moments: Moments) -> Floats:
+        """What the instrument reads: truth, noise of the sensor, steps of the converter."""
+        index = np.rint(moments / (row.interval_s * 1e6)).astype(np.int64)
+        noise = row.noise * autoregressive(self._noise[row.series], index, row.phi)
+        true = self.truth(row.series, moments)
+        values = true * (1.0 + noise) if row.quantity == "rain" else true + noise
+        if row.quantity in _NEVER_NEGATIVE:
+            values = np.maximum(values, 0.0)
+        return quantise(values, row.resolution)
