@@ -58,9 +58,16 @@ class Bank:
         self._limits = detector.limits(self.watched)
 
     def advance(
-        self, place: NDArray[np.intp], measured_at: NDArray[np.int64], value: Floats
+        self,
+        place: NDArray[np.intp],
+        measured_at: NDArray[np.int64],
+        value: Floats,
+        afresh: NDArray[np.bool_] | None = None,
     ) -> Outcome:
-        """Score readings; per series they count in the order given. Inputs are not changed."""
+        """Score readings; per series they count in the order given. Inputs are not changed.
+
+        Rows marked in `afresh` begin their series anew, whatever was before.
+        """
         count = len(place)
         out = Outcome(
             np.zeros(count, np.bool_),
@@ -70,12 +77,14 @@ class Bank:
             [],
         )
         for rows in rounds(place):
+            if afresh is not None:
+                self.forget(place[rows][afresh[rows]])
             self._round(rows, place[rows], measured_at[rows], value[rows], out)
         out.crossings.sort(key=lambda crossing: crossing[0])
         return out
 
-    def forget(self, place: int) -> None:
-        """Start one series afresh."""
+    def forget(self, place: NDArray[np.intp]) -> None:
+        """Start series afresh."""
         for name, slot in self.spec.items():
             self.state[name][place] = slot.fill
 
@@ -163,44 +172,47 @@ class Bank:
             return row, crossing, self.detector.ended(crossing)
         return row, crossing, self.detector.explain(crossing, self.state, self._fixed)
 
+    @property
+    def identity(self) -> list[Any]:
+        """What must be the same for saved state to be of use: name, version, parameters."""
+        return [self.detector.name, self.detector.version, self.detector.get_params()]
+
     def save(self) -> bytes:
         """The state of all series as bytes: the same bytes for the same state."""
-        arrays = {
-            name: (slot.dtype, slot.shape, self.state[name].tobytes())
-            for name, slot in self.spec.items()
-        }
         return msgspec.msgpack.encode(
             {
-                "detector": self._identity(),
-                "watched": [msgspec.to_builtins(w) for w in self.watched],
-                "arrays": arrays,
+                "identity": self.identity,
+                "series": [_key(w) for w in self.watched],
+                "arrays": {name: self.state[name].tobytes() for name in self.spec},
             }
         )
 
-    def load(self, saved: bytes) -> int:
+    def load(self, saved: bytes) -> NDArray[np.bool_]:
         """Take over the state of the series that are the same as when it was saved.
 
-        A series that is new or described differently starts afresh, and all do when the detector's
-        version or parameters changed. Returns the number taken over. Raises SettingsError for
-        bytes that are no state.
+        A series that is new or measures something else starts afresh, and all do when the
+        detector's version or parameters changed. Returns which were taken over. Raises
+        SettingsError for bytes that are no saved state.
         """
+        kept = np.zeros(len(self.watched), np.bool_)
         try:
             found = msgspec.msgpack.decode(saved)
-            if found["detector"] != self._identity():
-                return 0
-            old = {msgspec.convert(w, Watched): i for i, w in enumerate(found["watched"])}
-            pairs = [(i, old[w]) for i, w in enumerate(self.watched) if w in old]
+            if found["identity"] != msgspec.msgpack.decode(msgspec.msgpack.encode(self.identity)):
+                return kept
+            old = {tuple(key): there for there, key in enumerate(found["series"])}
+            pairs = [(i, old[k]) for i, k in enumerate(map(_key, self.watched)) if k in old]
             here, there = [p[0] for p in pairs], [p[1] for p in pairs]
-            for name, (dtype, shape, data) in found["arrays"].items():
-                saved_array = np.frombuffer(data, dtype).reshape(len(found["watched"]), *shape)
-                self.state[name][here] = saved_array[there]
+            for name, slot in self.spec.items():
+                array = np.frombuffer(found["arrays"][name], slot.dtype)
+                self.state[name][here] = array.reshape(len(found["series"]), *slot.shape)[there]
         except (msgspec.MsgspecError, KeyError, TypeError, ValueError) as error:
             raise SettingsError(f"saved state of {self.detector.name}: {error}") from None
-        return len(pairs)
+        kept[here] = True
+        return kept
 
-    def _identity(self) -> list[Any]:
-        params = {name: msgspec.to_builtins(v) for name, v in self.detector.get_params().items()}
-        return [self.detector.name, self.detector.version, params]
+
+def _key(watched: Watched) -> tuple[str, str, str]:
+    return watched.id, watched.quantity, watched.unit
 
 
 def rounds(place: NDArray[np.intp]) -> Iterator[NDArray[np.intp]]:

@@ -15,7 +15,6 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from records.errors import SettingsError
 from records.levels import Hazard, Level
 from records.network import Record, Thresholds
 from records.statements import Phrase
@@ -225,16 +224,3 @@ def unusual(score_samples: Floats) -> Floats:
     The only place where the sign is turned.
     """
     return -score_samples
-
-
-def make(detector: type[Detector], params: Mapping[str, Any]) -> Detector:
-    """A detector with these parameters. Raises SettingsError that names a wrong one."""
-    known = detector.parameters()
-    for name in params:
-        if name not in known:
-            has = ", ".join(known) or "none"
-            raise SettingsError(f"{detector.name} has no parameter {name!r} (it has: {has})")
-    try:
-        return detector(**params)
-    except (TypeError, ValueError) as error:
-        raise SettingsError(f"{detector.name}: {error}") from None

@@ -1,0 +1,301 @@
+"""Who says what: from decisions about single series to warnings, one for each change of level."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from models.association import JointDetector, Statement, Vote
+from models.binding import Binding, area_of
+from models.detector import Crossing, Said
+from records.levels import Level
+from records.network import Network, Series
+from records.statements import HazardWarning, Phrase
+
+SILENT = "No reading of {quantity} at {station} for more than {minutes} minutes."
+RETURNED = "Readings of {quantity} at {station} are coming in again."
+UNFOLLOWED = "{detector} no longer follows this; nobody can say whether it is over."
+JOINT_ENDED = "The signs that belong together have ended."
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Something that may change what a source says.
+
+    at, timer     when it was decided; a timer comes after the arrivals of its moment
+    place, row    rank of the series id, and place among the arrivals
+    bank, seat    which detector, and which of its series
+    level         of the series after the row; None = it fell silent
+    crossing, said  None where the level of the series did not change
+    """
+
+    at: int
+    timer: bool
+    place: int
+    row: int
+    bank: int
+    seat: int
+    level: Level | None = None
+    crossing: Crossing | None = None
+    said: Said | None = None
+
+    @property
+    def order(self) -> tuple[int, bool, int, int, int]:
+        return self.at, self.timer, self.place, self.row, self.bank
+
+
+class Sources:
+    """What the sources of one detector say. `current` holds the last warning of each by name."""
+
+    def __init__(self, network: Network, binding: Binding) -> None:
+        self._network = network
+        self._detector = binding.detector
+        self._watched = binding.watched
+        series: dict[str, Series] = {s.id: s for s in network.series}
+        simulated = {d.id for d in network.device if d.simulated}
+        self._series = [series[w.id] for w in binding.watched]
+        self._simulated = [s.device in simulated for s in self._series]
+        self.current: dict[str, HazardWarning] = {}
+
+    def decide(self, decision: Decision) -> list[HazardWarning]:
+        """The warnings that a decision leads to."""
+        raise NotImplementedError
+
+    def save(self) -> dict[str, Any]:
+        return {"current": self.current}
+
+    def load(self, saved: Mapping[str, Any], kept: NDArray[np.bool_]) -> None:
+        """Take over what the same detector had saved; `kept`: series whose state was kept."""
+        raise NotImplementedError
+
+    def adopt(self, warning: HazardWarning) -> int | None:
+        """Let a source stand as this (grey) warning says, where there is such a source.
+
+        Returns its seat where a single series is the source: it counts as silent from now on.
+        """
+        raise NotImplementedError
+
+    def _level(self, source: str) -> Level:
+        said = self.current.get(source)
+        return Level.GREEN if said is None else said.level
+
+    def _say(self, warning: HazardWarning) -> list[HazardWarning]:
+        if warning.level == self._level(warning.source):
+            return []
+        self.current[warning.source] = warning
+        return [warning]
+
+
+class SingleSources(Sources):
+    """Each series of a detector is a source of its own: "detector/series-id"."""
+
+    def __init__(self, network: Network, binding: Binding) -> None:
+        super().__init__(network, binding)
+        self._names = [f"{self._detector.name}/{w.id}" for w in self._watched]
+        self._areas = [area_of(network, w.station) for w in self._watched]
+        # The last thing said before a silence: it is said again when it still holds after it.
+        self._spoken: dict[str, HazardWarning] = {}
+
+    def decide(self, decision: Decision) -> list[HazardWarning]:
+        warning = self._warning(decision)
+        if warning.level != Level.GREY:
+            self._spoken[warning.source] = warning
+        return self._say(warning)
+
+    def save(self) -> dict[str, Any]:
+        return {"current": self.current, "spoken": self._spoken}
+
+    def load(self, saved: Mapping[str, Any], kept: NDArray[np.bool_]) -> None:
+        mine = {n for n, keeps in zip(self._names, kept, strict=True) if keeps}
+        for name, into in (("current", self.current), ("spoken", self._spoken)):
+            found = msgspec.convert(saved[name], dict[str, HazardWarning])
+            into.update({source: said for source, said in found.items() if source in mine})
+
+    def adopt(self, warning: HazardWarning) -> int | None:
+        if warning.source not in self._names:
+            return None
+        self.current[warning.source] = warning
+        return self._names.index(warning.source)
+
+    def _warning(self, decision: Decision) -> HazardWarning:
+        name = self._names[decision.seat]
+        if decision.said and decision.crossing:
+            return self._base(
+                decision,
+                decision.crossing.level,
+                decision.said.reason,
+                onset_at=decision.said.onset_at,
+                score=decision.crossing.score,
+                p_value=decision.crossing.p_value,
+                evidence=decision.said.evidence,
+            )
+        if decision.level is None:
+            return self._base(decision, Level.GREY, silent(self._series[decision.seat]))
+        spoken = self._spoken.get(name)
+        if spoken is not None and spoken.level == decision.level != Level.GREEN:
+            return msgspec.structs.replace(spoken, decided_at=decision.at)
+        return self._base(decision, decision.level, returned(self._series[decision.seat]))
+
+    def _base(self, decision: Decision, level: Level, reason: Phrase, **more: Any) -> HazardWarning:
+        seat = decision.seat
+        return HazardWarning(
+            source=self._names[seat],
+            detector=self._detector.name,
+            version=self._detector.version,
+            hazard=self._detector.hazard,
+            area=self._areas[seat],
+            level=level,
+            stations=(self._watched[seat].station,),
+            simulated=self._simulated[seat],
+            decided_at=decision.at,
+            reason=reason,
+            **more,
+        )
+
+
+class JointSources(Sources):
+    """The series of a joint detector only vote; a source is what `associate` names by a key.
+
+    Simulated and real series are associated apart, so that neither can confirm the other.
+    """
+
+    def __init__(self, network: Network, binding: Binding) -> None:
+        super().__init__(network, binding)
+        if not isinstance(binding.detector, JointDetector):
+            raise TypeError(f"{binding.detector.name} does not associate")
+        self._joint = binding.detector
+        self._votes: list[Vote] = [
+            Vote(watched=w, level=Level.GREEN, changed_at=0) for w in self._watched
+        ]
+        self._silent: set[str] = set()
+        self._statements: dict[bool, dict[str, Statement]] = {False: {}, True: {}}
+
+    def decide(self, decision: Decision) -> list[HazardWarning]:
+        self._vote(decision)
+        world = self._simulated[decision.seat]
+        votes = [
+            self._presented(vote)
+            for vote, simulated in zip(self._votes, self._simulated, strict=True)
+            if simulated == world
+        ]
+        before = self._statements[world]
+        stated = self._joint.associate(votes, self._network, before, decision.at)
+        ended = [before[key] for key in before if key not in {s.key for s in stated}]
+        self._statements[world] = {s.key: s for s in stated}
+        over = [
+            msgspec.structs.replace(
+                e, level=Level.GREEN, reason=Phrase(text=JOINT_ENDED), onset_at=None
+            )
+            for e in ended
+        ]
+        said = sorted([*stated, *over], key=lambda s: s.key)
+        return [w for s in said for w in self._say(self._warning(s, world, decision.at))]
+
+    def save(self) -> dict[str, Any]:
+        return {
+            "current": self.current,
+            "votes": {v.watched.id: v for v in self._votes},
+            "silent": sorted(self._silent),
+            "statements": [self._statements[False], self._statements[True]],
+        }
+
+    def load(self, saved: Mapping[str, Any], kept: NDArray[np.bool_]) -> None:
+        votes = msgspec.convert(saved["votes"], dict[str, Vote])
+        for seat, watched in enumerate(self._watched):
+            if kept[seat]:
+                self._votes[seat] = votes[watched.id]
+        ids = {w.id for w in self._watched}
+        self._silent = {s for s in saved["silent"] if s in ids}
+        real, simulated = msgspec.convert(saved["statements"], list[dict[str, Statement]])
+        self._statements = {False: real, True: simulated}
+        self.current = msgspec.convert(saved["current"], dict[str, HazardWarning])
+
+    def adopt(self, warning: HazardWarning) -> int | None:
+        if warning.detector == self._joint.name:
+            self.current[warning.source] = warning
+        return None
+
+    def _vote(self, decision: Decision) -> None:
+        watched = self._watched[decision.seat]
+        if decision.level is None:
+            self._silent.add(watched.id)
+            return
+        self._silent.discard(watched.id)
+        crossing, said = decision.crossing, decision.said
+        if crossing and said:
+            self._votes[decision.seat] = Vote(
+                watched=watched,
+                level=crossing.level,
+                changed_at=decision.at,
+                measured_at=crossing.measured_at,
+                onset_at=said.onset_at,
+                score=crossing.score,
+                p_value=crossing.p_value,
+                reason=said.reason,
+                evidence=said.evidence,
+            )
+        elif self._votes[decision.seat].level != decision.level:
+            self._votes[decision.seat] = Vote(
+                watched=watched, level=decision.level, changed_at=decision.at
+            )
+
+    def _presented(self, vote: Vote) -> Vote:
+        silent = vote.watched.id in self._silent
+        return msgspec.structs.replace(vote, level=Level.GREY) if silent else vote
+
+    def _warning(self, stated: Statement, simulated: bool, now_at: int) -> HazardWarning:
+        return HazardWarning(
+            source=f"{self._joint.name}/{stated.key}" + ("/simulated" if simulated else ""),
+            detector=self._joint.name,
+            version=self._joint.version,
+            hazard=self._joint.hazard,
+            area=stated.area,
+            level=stated.level,
+            stations=stated.stations,
+            simulated=simulated,
+            decided_at=now_at,
+            reason=stated.reason,
+            onset_at=stated.onset_at,
+            score=stated.score,
+            p_value=stated.p_value,
+            evidence=stated.evidence,
+        )
+
+
+def sources_of(network: Network, binding: Binding) -> Sources:
+    """What turns the decisions of this binding into warnings."""
+    joint = isinstance(binding.detector, JointDetector)
+    return JointSources(network, binding) if joint else SingleSources(network, binding)
+
+
+def silent(series: Series) -> Phrase:
+    return Phrase(
+        text=SILENT, values={**_where(series), "minutes": round(series.blind_after_s() / 60)}
+    )
+
+
+def returned(series: Series) -> Phrase:
+    return Phrase(text=RETURNED, values=_where(series))
+
+
+def _where(series: Series) -> dict[str, str | int | float]:
+    return {"quantity": series.quantity.replace("_", " "), "station": series.station}
+
+
+def unfollowed(warning: HazardWarning, now_at: int) -> HazardWarning:
+    """The same source, grey: nobody follows it any more."""
+    return msgspec.structs.replace(
+        warning,
+        level=Level.GREY,
+        decided_at=now_at,
+        reason=Phrase(text=UNFOLLOWED, values={"detector": warning.detector}),
+        onset_at=None,
+        score=None,
+        p_value=None,
+        evidence={},
+    )
