@@ -1,0 +1,245 @@
+"""Writing: one commit of a worker is one transaction, whatever is in it.
+
+Rows strictly newer than their series' newest stored time, and alone with their key, go straight
+into the table by binary COPY. The others are staged and compared with what is stored: the same
+value again is a repeat and changes nothing; another value is a revision, and the row it replaces
+moves to table `revision` with the span of receipt in which it was the truth.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import psycopg
+from numpy.typing import NDArray
+
+from records.clock import WallClock
+from records.errors import Reason
+from records.readings import ReadingBatch
+from records.times import DAY, to_datetime
+from store import ledger, staging
+from store.binary import STORED, pack
+from store.connection import Database
+from store.text import storable
+
+_COPY = f"COPY reading ({', '.join(STORED)}) FROM STDIN (FORMAT BINARY)"
+_WALL = WallClock()
+_ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A message that can't become readings; `device` is the registry's number where known."""
+
+    device: int | None
+    topic: str
+    payload: bytes
+    reason: Reason
+    detail: str
+    received_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceStatus:
+    """What a device says of itself; `device` is the registry's number, `battery_v` in volt."""
+
+    device: int
+    state: str
+    boot: int | None
+    firmware: str
+    battery_v: float | None
+    lat: float | None
+    lon: float | None
+    received_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """What one worker settles at once: all of it, or nothing.
+
+    `received_at` is the latest arrival in it; `decoder` and `rules` are versions (provenance).
+    """
+
+    worker: int
+    received_at: int
+    decoder: str
+    rules: str
+    readings: ReadingBatch
+    settled: tuple[ledger.Settled, ...] = ()
+    quarantined: tuple[Quarantined, ...] = ()
+    statuses: tuple[DeviceStatus, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """The batch's number on its worker's line; the three counts add up to its readings."""
+
+    number: int
+    stored: int
+    repeated: int
+    revised: int
+
+
+def commit(db: Database, work: Commit) -> Committed:
+    """Store it all in one transaction, then notify `batch`.
+
+    A commit whose sequences are in part settled already (sent again because its outcome was
+    unknown, or built on an old ledger) adds what is missing and revises nothing.
+    Raises StoreUnavailable; then nothing is stored, or all of it and the answer was lost.
+    """
+    direct = True
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return _attempt(db, work, direct)
+        except (psycopg.errors.UniqueViolation, psycopg.errors.CheckViolation):
+            # Another writer was first with a key, or retention took a partition away.
+            db.newest.forget()
+            direct = False
+    return _attempt(db, work, direct)
+
+
+def _attempt(db: Database, work: Commit, direct: bool) -> Committed:
+    with db.transaction():
+        number = _next_number(db, work)
+        again = ledger.settle(db, work.settled)
+        fresh = _is_fresh(db, work.readings) if direct and not again else None
+        counts = _store(db, work, number, fresh, revise=not again)
+        quarantined = _quarantine(db, work, number)
+        _say_statuses(db, work.statuses)
+        _record(db, work, Committed(number, *counts), quarantined)
+    if len(work.readings):
+        db.newest.raise_to(work.readings.series, work.readings.measured_at)
+    return Committed(number, *counts)
+
+
+def _next_number(db: Database, work: Commit) -> int:
+    # The row stays locked until the end of the transaction: numbers appear in their order.
+    rows = db.run(
+        "INSERT INTO worker VALUES (%s, 1, 0, 0, 0, 0, %s)"
+        " ON CONFLICT (number) DO UPDATE SET last_batch = worker.last_batch + 1,"
+        " received_at = greatest(worker.received_at, excluded.received_at) RETURNING last_batch",
+        (work.worker, to_datetime(work.received_at)),
+    )
+    return int(rows[0][0])
+
+
+def _is_fresh(db: Database, readings: ReadingBatch) -> NDArray[np.bool_]:
+    """Which rows can't collide with a stored one or with each other."""
+    asked = db.newest.unknown(readings.series)
+    if asked:
+        db.newest.learn(newest_of(db, asked), asked)
+    order = np.lexsort((readings.measured_at, readings.series))
+    series, measured_at = readings.series[order], readings.measured_at[order]
+    twice = (series[1:] == series[:-1]) & (measured_at[1:] == measured_at[:-1])
+    alone = np.ones(len(readings), np.bool_)
+    alone[order[1:][twice]] = False
+    alone[order[:-1][twice]] = False
+    return alone & (readings.measured_at > db.newest.of(readings.series))
+
+
+def _store(
+    db: Database, work: Commit, number: int, fresh: NDArray[np.bool_] | None, *, revise: bool
+) -> tuple[int, int, int]:
+    readings = work.readings
+    if not len(readings):
+        return 0, 0, 0
+    days = [int(day) for day in np.unique(readings.measured_at // DAY)]
+    db.flavour.make_ready(db, days, work.received_at // DAY)
+    if fresh is None:
+        fresh = np.zeros(len(readings), np.bool_)
+    straight, careful = readings.take(fresh), readings.take(~fresh)
+    if len(straight):
+        # In the order of the key: neighbouring index entries are then filled together.
+        order = np.lexsort((straight.measured_at, straight.series))
+        db.copy_in(_COPY, pack(straight.take(order), work.worker, number))
+    stored, revised = staging.merge(db, careful, work.worker, number, revise=revise)
+    repeated = len(careful) - stored - revised
+    return len(straight) + stored, repeated, revised
+
+
+def _quarantine(db: Database, work: Commit, number: int) -> int:
+    rows = [
+        (
+            bad.device,
+            storable(bad.topic),
+            bad.payload,
+            bad.reason.value,
+            storable(bad.detail),
+            to_datetime(bad.received_at),
+            work.worker,
+            number,
+            hashlib.sha256(bad.topic.encode(errors="replace") + b"\0" + bad.payload).digest(),
+        )
+        for bad in work.quarantined
+    ]
+    if rows:
+        db.run_many(
+            "INSERT INTO quarantine (device, topic, payload, reason, detail, received_at, worker,"
+            " batch, digest) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"
+            " ON CONFLICT (digest, received_at) DO NOTHING",
+            rows,
+        )
+    return len(rows)
+
+
+def _say_statuses(db: Database, statuses: tuple[DeviceStatus, ...]) -> None:
+    if statuses:
+        db.run_many(
+            "UPDATE device SET state = %s, boot = %s, firmware = %s, battery_v = %s, lat = %s,"
+            " lon = %s, status_at = %s"
+            " WHERE number = %s AND (status_at IS NULL OR status_at <= %s)",
+            [
+                (
+                    storable(said.state),
+                    said.boot,
+                    storable(said.firmware),
+                    said.battery_v,
+                    said.lat,
+                    said.lon,
+                    to_datetime(said.received_at),
+                    said.device,
+                    to_datetime(said.received_at),
+                )
+                for said in statuses
+            ],
+        )
+
+
+def _record(db: Database, work: Commit, done: Committed, quarantined: int) -> None:
+    measured = work.readings.measured_at
+    span = (measured.min(), measured.max()) if len(measured) else (None, None)
+    first, last = (None if at is None else to_datetime(int(at)) for at in span)
+    counts = (done.stored, done.repeated, done.revised, quarantined)
+    db.run(
+        "WITH total AS (UPDATE worker SET stored = stored + %s, repeated = repeated + %s,"
+        " revised = revised + %s, quarantined = quarantined + %s WHERE number = %s)"
+        " INSERT INTO batch VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+        " RETURNING pg_notify('batch', %s)",
+        (
+            *counts,
+            work.worker,
+            work.worker,
+            done.number,
+            to_datetime(work.received_at),
+            to_datetime(_WALL.now()),
+            work.decoder,
+            work.rules,
+            *counts,
+            first,
+            last,
+            f"{work.worker}:{done.number}",
+        ),
+    )
+
+
+def newest_of(db: Database, series: list[int]) -> dict[int, int]:
+    """The newest stored time (microseconds) of these series; no entry for one without any."""
+    rows = db.run(
+        "SELECT s.number, (extract(epoch FROM r.measured_at) * 1000000)::int8"
+        " FROM unnest(%s::int[]) s (number) CROSS JOIN LATERAL (SELECT measured_at FROM reading"
+        " WHERE series = s.number ORDER BY measured_at DESC LIMIT 1) r",
+        (series,),
+    )
+    return dict(rows)

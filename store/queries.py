@@ -1,0 +1,44 @@
+"""Reading by series and time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from records.readings import ReadingBatch
+from records.times import to_datetime
+from store.binary import FOLLOWED, unpack
+from store.commits import newest_of
+from store.connection import Database
+
+_COLUMNS = ", ".join(FOLLOWED)
+_BETWEEN = (
+    f"COPY (SELECT {_COLUMNS} FROM reading WHERE series = ANY(%s) AND measured_at >= %s"
+    " AND measured_at < %s) TO STDOUT (FORMAT BINARY)"
+)
+_LATEST = (
+    f"COPY (SELECT r.* FROM unnest(%s::int[]) s (number) CROSS JOIN LATERAL"
+    f" (SELECT {_COLUMNS} FROM reading WHERE series = s.number"
+    " ORDER BY measured_at DESC LIMIT %s) r) TO STDOUT (FORMAT BINARY)"
+)
+
+
+def between(db: Database, series: Sequence[int], from_at: int, to_at: int) -> ReadingBatch:
+    """Readings of these series with from_at <= measured_at < to_at, by (series, measured_at)."""
+    values = (list(series), to_datetime(from_at), to_datetime(to_at))
+    return _sorted(unpack(db.copy_out(_BETWEEN, values))[0])
+
+
+def latest(db: Database, series: Sequence[int], count: int) -> ReadingBatch:
+    """The `count` newest readings of each of these series, by (series, measured_at)."""
+    return _sorted(unpack(db.copy_out(_LATEST, (list(series), count)))[0])
+
+
+def newest(db: Database) -> dict[int, int]:
+    """Newest stored `measured_at` (microseconds) of each series that has a reading."""
+    return newest_of(db, [row[0] for row in db.run("SELECT number FROM series ORDER BY number")])
+
+
+def _sorted(readings: ReadingBatch) -> ReadingBatch:
+    return readings.take(np.lexsort((readings.measured_at, readings.series)))

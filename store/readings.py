@@ -1,0 +1,21 @@
+"""Readings of the store: one name for writing (`commits`), following and asking."""
+
+from store.commits import Commit, Committed, DeviceStatus, Quarantined, commit
+from store.follow import StoredBatch, batches_after
+from store.ledger import Settled, ledger
+from store.queries import between, latest, newest
+
+__all__ = [
+    "Commit",
+    "Committed",
+    "DeviceStatus",
+    "Quarantined",
+    "Settled",
+    "StoredBatch",
+    "batches_after",
+    "between",
+    "commit",
+    "latest",
+    "ledger",
+    "newest",
+]
