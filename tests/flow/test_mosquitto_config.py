@@ -56,7 +56,7 @@ class Client:
         self.answer = self._answers.get(timeout=WAIT_S)
 
     def _hears(self, c: object, u: object, message: mqtt.MQTTMessage) -> None:
-        self.heard.put((message.topic, message.payload))
+        self.heard.put((message.topic, bytes(message.payload)))
 
     def _connected(
         self, c: object, u: object, f: object, code: ReasonCode, p: Properties | None
