@@ -1,0 +1,360 @@
+"""The life cycle as it is lived: warnings, people and the clock in, lines out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from alerts.engine import Alerting
+from alerts.lifecycle import TABLE, ActionKind, Change, Input, State
+from records.errors import SettingsError
+from records.levels import Hazard, Level, Status
+from records.network import Area, Device, Lab, Network, Series, Station
+from records.statements import Action, AlertChange, HazardWarning, Phrase
+from records.times import HOUR, MINUTE, SECOND, parse
+
+START = parse("2026-03-01T00:00:00Z")
+HOLD = 30 * MINUTE
+
+NETWORK = Network(
+    lab=(Lab(id="north"),),
+    station=(
+        Station(id="gauge-1", lab="north", lat=36, lon=74, area="valley"),
+        Station(id="buoy-1", lab="north", lat=20, lon=120),
+        Station(id="buoy-2", lab="north", lat=21, lon=121),
+    ),
+    device=(
+        Device(id="d1", station="gauge-1"),
+        Device(id="d2", station="buoy-1"),
+        Device(id="d3", station="buoy-2"),
+    ),
+    series=(
+        Series(id="s1", station="gauge-1", device="d1", quantity="stage", unit="m"),
+        Series(id="p1", station="buoy-1", device="d2", quantity="water_column_height", unit="m"),
+        Series(id="p2", station="buoy-2", device="d3", quantity="water_column_height", unit="m"),
+    ),
+    area=(Area(id="valley", lab="north"),),
+)
+
+
+def warning(level: Level, at: int, source: str = "stage-limit/s1", **changed: Any) -> HazardWarning:
+    detector = source.partition("/")[0]
+    values: dict[str, Any] = {
+        "source": source,
+        "detector": detector,
+        "version": "1",
+        "hazard": Hazard.RIVER_FLOOD,
+        "area": "valley",
+        "level": level,
+        "stations": ("gauge-1",),
+        "simulated": False,
+        "decided_at": at,
+        "reason": Phrase(text="Stage over {limit}.", values={"limit": 2.5}),
+    }
+    return HazardWarning(**values | changed)
+
+
+def action(kind: ActionKind, person: str, at: int, note: str = "", alert: str = "") -> Action:
+    return Action(
+        alert=alert or "river-flood-valley-20260301T000000Z",
+        kind=kind,
+        person=person,
+        at=at,
+        note=note,
+    )
+
+
+def told(changes: list[AlertChange]) -> list[tuple[int, str, Level]]:
+    """Minutes since the start, change and level of each line."""
+    return [((c.at - START) // MINUTE, c.change, c.level) for c in changes]
+
+
+@pytest.fixture
+def live() -> Alerting:
+    return Alerting(NETWORK, scenario=False)
+
+
+@pytest.fixture
+def replayed() -> Alerting:
+    return Alerting(NETWORK, scenario=True)
+
+
+def test_a_warning_raises_an_incident_at_once_with_its_reason_and_lead(live: Alerting) -> None:
+    first = warning(Level.ORANGE, START + 5, onset_at=START + 5 + HOUR)
+    assert live.advance([first], [], START + SECOND) == [
+        AlertChange(
+            alert="river-flood-valley-20260301T000000Z",
+            at=START + 5,
+            change=Change.RAISED,
+            hazard=Hazard.RIVER_FLOOD,
+            area="valley",
+            level=Level.ORANGE,
+            stations=("gauge-1",),
+            reason=Phrase(text="Stage over {limit}.", values={"limit": 2.5}),
+            detector="stage-limit",
+            status=Status.ACTUAL,
+            onset_at=START + 5 + HOUR,
+        )
+    ]
+
+
+def test_an_orange_escalates_at_once_and_clears_after_the_hold(live: Alerting) -> None:
+    heard = [
+        warning(Level.YELLOW, START),
+        warning(Level.ORANGE, START + MINUTE),
+        warning(Level.GREEN, START + 2 * MINUTE),
+    ]
+    changes = live.advance(heard, [], START + HOUR)
+    assert told(changes) == [
+        (0, Change.RAISED, Level.YELLOW),
+        (1, Change.ESCALATED, Level.ORANGE),
+        (32, Change.CLEARED, Level.GREEN),
+    ]
+    assert changes[-1].reason.values == {"level": "orange", "minutes": 30}
+    assert changes[-1].stations == ()
+
+
+def test_it_steps_down_to_the_level_that_was_held(live: Alerting) -> None:
+    heard = [
+        warning(Level.ORANGE, START),
+        warning(Level.YELLOW, START + MINUTE),
+        warning(Level.GREEN, START + 20 * MINUTE),
+    ]
+    assert told(live.advance(heard, [], START + HOUR)) == [
+        (0, Change.RAISED, Level.ORANGE),
+        (31, Change.EASED, Level.YELLOW),
+        (50, Change.CLEARED, Level.GREEN),
+    ]
+
+
+def test_a_level_that_comes_back_within_the_hold_is_no_news(live: Alerting) -> None:
+    heard = [
+        warning(Level.ORANGE, START),
+        warning(Level.GREEN, START + MINUTE),
+        warning(Level.ORANGE, START + 30 * MINUTE),
+    ]
+    assert told(live.advance(heard, [], START + HOUR)) == [(0, Change.RAISED, Level.ORANGE)]
+
+
+def test_a_silent_source_keeps_the_level_and_the_hold_begins_anew(live: Alerting) -> None:
+    heard = [
+        warning(Level.ORANGE, START),
+        warning(Level.GREEN, START + 10 * MINUTE),
+        warning(Level.GREY, START + 20 * MINUTE),
+        warning(Level.GREEN, START + 5 * HOUR),
+    ]
+    assert told(live.advance(heard, [], START + 10 * HOUR)) == [
+        (0, Change.RAISED, Level.ORANGE),
+        (20, Change.BLIND, Level.ORANGE),
+        (300, Change.SIGHTED, Level.ORANGE),
+        (330, Change.CLEARED, Level.GREEN),
+    ]
+
+
+def test_a_source_that_has_left_for_the_whole_hold_may_fall_silent(live: Alerting) -> None:
+    other: dict[str, Any] = {"source": "stage-limit/s2", "stations": ("gauge-2",)}
+    heard = [
+        warning(Level.ORANGE, START),
+        warning(Level.ORANGE, START, **other),
+        warning(Level.GREEN, START + MINUTE),
+        warning(Level.GREY, START + 40 * MINUTE),
+        warning(Level.GREEN, START + 50 * MINUTE, **other),
+    ]
+    assert told(live.advance(heard, [], START + 2 * HOUR)) == [
+        (0, Change.RAISED, Level.ORANGE),
+        (80, Change.CLEARED, Level.GREEN),
+    ]
+
+
+def test_silence_without_an_incident_makes_no_line_but_is_listed(live: Alerting) -> None:
+    assert live.advance([warning(Level.GREY, START)], [], START + HOUR) == []
+    assert [(u.source, u.since_at) for u in live.unwatched()] == [("stage-limit/s1", START)]
+    live.advance([warning(Level.GREEN, START + HOUR)], [], START + HOUR)
+    assert live.unwatched() == []
+
+
+def test_simulated_sources_make_an_incident_of_their_own(live: Alerting) -> None:
+    heard = [
+        warning(Level.RED, START, "stage-limit/sim", simulated=True),
+        warning(Level.YELLOW, START),
+    ]
+    changes = live.advance(heard, [], START)
+    assert [(c.alert, c.level, c.status) for c in changes] == [
+        ("river-flood-valley-20260301T000000Z", Level.YELLOW, Status.ACTUAL),
+        ("river-flood-valley-20260301T000000Z-2", Level.RED, Status.EXERCISE),
+    ]
+    standing = live.standing(Hazard.RIVER_FLOOD, "valley")
+    assert [latest.status for latest in standing] == [Status.ACTUAL, Status.EXERCISE]
+
+
+def test_in_a_replay_everything_is_a_test_and_a_red_clears_by_the_rule(
+    replayed: Alerting,
+) -> None:
+    heard = [warning(Level.RED, START), warning(Level.GREEN, START + MINUTE)]
+    changes = replayed.advance(heard, [], START + HOUR)
+    assert told(changes) == [(0, Change.RAISED, Level.RED), (31, Change.CLEARED, Level.GREEN)]
+    assert {change.status for change in changes} == {Status.TEST}
+
+
+def test_a_red_ends_by_two_people_and_a_note(live: Alerting) -> None:
+    heard = [warning(Level.RED, START), warning(Level.GREEN, START + MINUTE)]
+    done = [
+        action(ActionKind.ACKNOWLEDGE, "Ayesha", START + 2 * MINUTE),
+        action(ActionKind.ACKNOWLEDGE, "Li Wei", START + 3 * MINUTE),
+        action(ActionKind.ALL_CLEAR, "Ayesha", START + 40 * MINUTE),
+        action(ActionKind.ALL_CLEAR, "Ayesha", START + 41 * MINUTE, "water is back in its bed"),
+        action(ActionKind.ALL_CLEAR, " ayesha ", START + 42 * MINUTE),
+        action(ActionKind.ALL_CLEAR, "Li Wei", START + 43 * MINUTE),
+    ]
+    changes = live.advance(heard, done, START + HOUR)
+    assert told(changes) == [
+        (0, Change.RAISED, Level.RED),
+        (2, Change.ACKNOWLEDGED, Level.RED),
+        (31, Change.DUE, Level.RED),
+        (41, Change.PROPOSED, Level.RED),
+        (43, Change.CLEARED, Level.GREEN),
+    ]
+    assert [(c.person, c.note) for c in changes[-2:]] == [
+        ("Ayesha", "water is back in its bed"),
+        ("Li Wei", ""),
+    ]
+
+
+def test_a_red_that_is_still_said_cannot_be_ended_and_the_note_is_kept(live: Alerting) -> None:
+    done = [action(ActionKind.ALL_CLEAR, "Ayesha", START + MINUTE, "I see nothing")]
+    changes = live.advance([warning(Level.RED, START)], done, START + HOUR)
+    assert told(changes) == [(0, Change.RAISED, Level.RED), (1, Change.NOTED, Level.RED)]
+    assert changes[1].reason.values == {"level": "red"}
+
+
+def test_a_red_that_returns_undoes_the_proposal(live: Alerting) -> None:
+    heard = [
+        warning(Level.RED, START),
+        warning(Level.GREEN, START + MINUTE),
+        warning(Level.RED, START + 10 * MINUTE),
+    ]
+    done = [
+        action(ActionKind.ALL_CLEAR, "Ayesha", START + 5 * MINUTE, "looks over"),
+        action(ActionKind.ALL_CLEAR, "Li Wei", START + 11 * MINUTE),
+    ]
+    assert told(live.advance(heard, done, START + HOUR)) == [
+        (0, Change.RAISED, Level.RED),
+        (5, Change.PROPOSED, Level.RED),
+        (10, Change.RETURNED, Level.RED),
+    ]
+
+
+def test_people_may_end_what_a_dead_sensor_holds(live: Alerting) -> None:
+    heard = [warning(Level.ORANGE, START), warning(Level.GREY, START + MINUTE)]
+    done = [action(ActionKind.ALL_CLEAR, "Ayesha", START + HOUR, "gauge washed away, river low")]
+    assert told(live.advance(heard, done, START + 2 * HOUR)) == [
+        (0, Change.RAISED, Level.ORANGE),
+        (1, Change.BLIND, Level.ORANGE),
+        (60, Change.CLEARED, Level.GREEN),
+    ]
+    later = START + 3 * HOUR
+    assert told(live.advance([warning(Level.ORANGE, later)], [], later)) == [
+        (180, Change.RAISED, Level.ORANGE)
+    ]
+
+
+def test_people_ease_a_red_to_what_is_still_said(live: Alerting) -> None:
+    heard = [warning(Level.RED, START), warning(Level.ORANGE, START + MINUTE)]
+    done = [
+        action(ActionKind.ALL_CLEAR, "Ayesha", START + 2 * MINUTE, "falling"),
+        action(ActionKind.ALL_CLEAR, "Li Wei", START + 3 * MINUTE),
+    ]
+    assert told(live.advance(heard, done, START + HOUR)) == [
+        (0, Change.RAISED, Level.RED),
+        (2, Change.PROPOSED, Level.RED),
+        (3, Change.EASED, Level.ORANGE),
+    ]
+
+
+def test_an_escalation_asks_for_a_new_acknowledgement(live: Alerting) -> None:
+    heard = [warning(Level.ORANGE, START), warning(Level.RED, START + 2 * MINUTE)]
+    done = [
+        action(ActionKind.ACKNOWLEDGE, "Ayesha", START + MINUTE),
+        action(ActionKind.ACKNOWLEDGE, "Ayesha", START + 3 * MINUTE),
+    ]
+    assert told(live.advance(heard, done, START + HOUR)) == [
+        (0, Change.RAISED, Level.ORANGE),
+        (1, Change.ACKNOWLEDGED, Level.ORANGE),
+        (2, Change.ESCALATED, Level.RED),
+        (3, Change.ACKNOWLEDGED, Level.RED),
+    ]
+
+
+def test_an_alert_that_stands_is_said_again_every_day(live: Alerting) -> None:
+    changes = live.advance([warning(Level.ORANGE, START)], [], START + 49 * HOUR)
+    assert told(changes) == [
+        (0, Change.RAISED, Level.ORANGE),
+        (24 * 60, Change.RENEWED, Level.ORANGE),
+        (48 * 60, Change.RENEWED, Level.ORANGE),
+    ]
+
+
+def test_one_pressure_station_of_two_is_a_yellow_and_both_are_what_they_say(
+    live: Alerting,
+) -> None:
+    sea: dict[str, Any] = {"hazard": Hazard.TSUNAMI, "area": "north"}
+    first = warning(Level.RED, START, "tsunami-pressure/p1", stations=("buoy-1",), **sea)
+    second = warning(
+        Level.ORANGE, START + MINUTE, "tsunami-pressure/p2", stations=("buoy-2",), **sea
+    )
+    changes = live.advance([first, second], [], START + HOUR)
+    assert told(changes) == [
+        (0, Change.RAISED, Level.YELLOW),
+        (1, Change.ESCALATED, Level.ORANGE),
+    ]
+    assert changes[1].stations == ("buoy-1", "buoy-2")
+
+
+def test_an_only_pressure_station_is_enough() -> None:
+    alone = Network(
+        lab=NETWORK.lab,
+        station=NETWORK.station,
+        device=NETWORK.device,
+        series=NETWORK.series[:2],
+        area=NETWORK.area,
+    )
+    heard = warning(
+        Level.RED,
+        START,
+        "tsunami-pressure/p1",
+        stations=("buoy-1",),
+        hazard=Hazard.TSUNAMI,
+        area="north",
+    )
+    changes = Alerting(alone, scenario=False).advance([heard], [], START)
+    assert told(changes) == [(0, Change.RAISED, Level.RED)]
+
+
+def test_a_late_warning_counts_from_now_on(live: Alerting) -> None:
+    live.advance([], [], START + HOUR)
+    changes = live.advance([warning(Level.ORANGE, START)], [], START + HOUR)
+    assert told(changes) == [(60, Change.RAISED, Level.ORANGE)]
+
+
+def test_a_warning_from_the_future_is_refused(live: Alerting) -> None:
+    with pytest.raises(ValueError, match="ahead of the clock"):
+        live.advance([warning(Level.ORANGE, START + 1)], [], START)
+
+
+def test_an_action_on_an_alert_that_is_over_changes_nothing(live: Alerting) -> None:
+    assert live.advance([], [action(ActionKind.ACKNOWLEDGE, "Ayesha", START)], START) == []
+
+
+def test_saved_state_of_another_form_is_refused(live: Alerting) -> None:
+    with pytest.raises(SettingsError, match="form 99"):
+        live.load(b'{"form": 99}')
+    with pytest.raises(SettingsError, match="can't be read"):
+        live.load(b"[]")
+
+
+def test_every_state_can_be_reached_and_every_change_has_a_row() -> None:
+    rows = [row for rows in TABLE.values() for row in rows.values()]
+    assert {change for change, _ in rows} == set(Change)
+    assert {state for _, state in rows} == set(State)
+    assert {what for rows in TABLE.values() for what in rows} == set(Input)
