@@ -16,7 +16,7 @@ from store.connection import Database
 _LIMIT_BATCHES = 5_000
 _COLUMNS = ", ".join(FOLLOWED)
 _SPAN = "worker = %s AND batch BETWEEN %s AND %s AND measured_at BETWEEN %s AND %s"
-# A row that was replaced since is read from where it was moved to, so a batch read again is the same.
+# A row that was replaced since is read from where it was moved to: a batch never changes.
 # Those come first: of two values for one key in one batch the later one is in `reading`.
 _ROWS = (
     f"COPY (SELECT {_COLUMNS} FROM revision WHERE {_SPAN}"

@@ -1,0 +1,53 @@
+"""Services that tests share: a real PostgreSQL for the session, a fresh database a test."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from store.embedded import EmbeddedServer
+from store.migrations import migrate
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a server where databases may be made: HOSHYAR_TEST_DSN's, or an embedded one."""
+    given = os.environ.get("HOSHYAR_TEST_DSN")
+    if given:
+        yield given
+        return
+    server = EmbeddedServer(tmp_path_factory.mktemp("postgres"))
+    try:
+        yield server.start(print)
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres_server: str) -> Iterator[str]:
+    """Name of a migrated database that others are copied from."""
+    name = f"hoshyar_template_{secrets.token_hex(4)}"
+    _do(postgres_server, "CREATE DATABASE {} ENCODING 'UTF8' TEMPLATE template0", name)
+    migrate(make_conninfo(postgres_server, dbname=name))
+    yield name
+    _do(postgres_server, "DROP DATABASE {} WITH (FORCE)", name)
+
+
+@pytest.fixture
+def dsn(postgres_server: str, migrated_template: str) -> Iterator[str]:
+    """Address of a fresh, migrated database that is the test's own."""
+    name = f"hoshyar_test_{secrets.token_hex(4)}"
+    _do(postgres_server, "CREATE DATABASE {} TEMPLATE {}", name, migrated_template)
+    yield make_conninfo(postgres_server, dbname=name)
+    _do(postgres_server, "DROP DATABASE {} WITH (FORCE)", name)
+
+
+def _do(server: str, statement: str, *names: str) -> None:
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
