@@ -90,6 +90,11 @@ class EmbeddedServer:
             process.send_signal(signal.SIGQUIT)
             process.wait()
 
+    @property
+    def pid(self) -> int | None:
+        """The process id of the server that this object started, None when it has ended."""
+        return self._process.pid if self._process and self._process.poll() is None else None
+
     def running(self) -> str | None:
         """The address of the server that runs in this folder, whoever started it, or None."""
         try:
@@ -101,8 +106,8 @@ class EmbeddedServer:
         return dsn
 
     def _start(self, programs: Programs, major: int, lock: int, say: Say) -> str:
-        for _ in range(_PORTS_TRIED):
-            port = 5432 if self._cluster.has_socket else _free_port()
+        for attempt in range(_PORTS_TRIED):
+            port = 5432 if self._cluster.has_socket else self._port(first=attempt == 0)
             self._cluster.clear_stale(programs)
             write(self._cluster.home / "address", f"{port}\n")
             self._process = self._launch(programs, major, port, lock)
@@ -160,6 +165,13 @@ class EmbeddedServer:
                 time.sleep(0.02)
         self._process = None
         return False
+
+    def _port(self, *, first: bool) -> int:
+        """The last run's port, so that who knew the address finds the server again; then others."""
+        try:
+            return int((self._cluster.home / "address").read_text()) if first else _free_port()
+        except (OSError, ValueError):
+            return _free_port()
 
     @property
     def _log(self) -> Path:
