@@ -1,0 +1,42 @@
+// The desk's queue: incidents as cards, chosen by a click or by the arrow keys.
+
+import { card } from "./incidents.js";
+import { clock } from "./live.js";
+import { bdi, mark, node, own } from "./marks.js";
+
+export default function queue({ data, parentElement, setStateValue }) {
+  const place = own(parentElement, "queue");
+  const choose = (identity) => {
+    if (identity !== data.selected) setStateValue("selected", identity);
+  };
+  const cards = data.cards.map((incident) => card(incident, data.texts));
+  cards.forEach(({ element }, at) => {
+    const { id } = data.cards[at];
+    element.tabIndex = 0;
+    element.setAttribute("role", "option");
+    element.setAttribute("aria-selected", String(id === data.selected));
+    element.onclick = () => choose(id);
+    element.onkeydown = (event) => {
+      const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+      const next = step && cards[at + step];
+      if (event.key === "Enter") choose(id);
+      if (!next) return;
+      event.preventDefault();
+      next.element.focus();
+      choose(data.cards[at + step].id);
+    };
+  });
+  const count = bdi(String(cards.length), { class: "count" });
+  const head = node("div", { class: "title" }, data.texts.open_incidents, " ", count);
+  const quiet = node("div", { class: "quiet" }, mark(data.watching ? 1 : 0));
+  quiet.append(data.watching ? data.texts.no_incidents : data.texts.not_watching);
+  const list = node("div", { class: "list", role: "listbox" }, ...cards.map((c) => c.element));
+  const focused = place.contains(parentElement.activeElement ?? null);
+  place.replaceChildren(head, cards.length ? list : quiet);
+  if (focused) list.querySelector('[aria-selected="true"]')?.focus();
+  clearInterval(place.timer);
+  const count_all = () => cards.forEach((shown) => shown.count(clock.now()));
+  place.timer = setInterval(count_all, 1000);
+  count_all();
+  return () => clearInterval(place.timer);
+}

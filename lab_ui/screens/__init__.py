@@ -1,0 +1,1 @@
+"""The screens, as functions given to `st.Page`."""

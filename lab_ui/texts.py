@@ -1,0 +1,78 @@
+"""The fixed texts of the browser's side, by the name that the scripts know them under."""
+
+from __future__ import annotations
+
+from records.language import is_draft, say
+
+TEXTS = {
+    "actual": "Actual",
+    "exercise": "Exercise",
+    "exercise_note": "Simulated devices: nothing on this screen is a real event.",
+    "test": "Test",
+    "test_note": "Replay on a scenario clock: nothing on this screen is happening now.",
+    "live": "live",
+    "data_age": "Data age",
+    "stages": "Stages",
+    "all_up": "all stages up",
+    "down": "down",
+    "since": "since {time}",
+    "never": "never",
+    "open_incidents": "Open incidents",
+    "no_incidents": "No open incident. Watching.",
+    "not_watching": "Not everything is watched: see Unwatched on the desk.",
+    "unacknowledged": "not acknowledged",
+    "acknowledged_by": "acknowledged by {person}",
+    "blind": "blind: a sensor behind this is silent",
+    "lead": "expected in",
+    "lead_over": "expected now",
+    "opened": "opened",
+    "ago": "{age} ago",
+    "unwatched": "Unwatched",
+    "all_watched": "Everything is watched.",
+    "streams": "Streams",
+    "key_streams": "Key",
+    "all_series": "All series",
+    "no_reading": "no reading yet",
+    "stale": "The store can't be read since {time}. What you see is old.",
+    "link_lost": "This screen has lost its server since {time}. What you see is old.",
+    "connecting": "Connecting…",
+    "boundaries": "Boundaries are not an endorsement. Dashed: disputed.",
+    "map_source": "Natural Earth",
+    "utc": "UTC",
+    "draft": "machine draft",
+    "level_0": "No data",
+    "level_1": "Normal",
+    "level_2": "Yellow",
+    "level_3": "Orange",
+    "level_4": "Red",
+    "flag_1": "good",
+    "flag_2": "not evaluated",
+    "flag_3": "suspect",
+    "flag_4": "fail",
+    "flag_9": "missing",
+    "quarantined": "Quarantined messages",
+    "history": "History",
+    "stations": "Stations",
+    "reason": "Reason",
+    "detector": "Detector",
+    "by": "by {person}",
+    "value": "Value",
+    "unit": "Unit",
+    "quantity": "Quantity",
+    "flag": "Flag",
+    "measured": "Measured",
+    "age": "Age",
+    "level": "Level",
+    "series": "Series",
+    "choose": "Choose an incident on the queue.",
+    "kiosk": "Full screen",
+}
+
+
+def texts(language: str) -> dict[str, str]:
+    return {name: say(text, language) for name, text in TEXTS.items()}
+
+
+def any_draft(language: str) -> bool:
+    """True while some fixed text in this language is a machine's, not read by a person yet."""
+    return any(is_draft(text, language) for text in TEXTS.values())
