@@ -22,7 +22,7 @@ from store.session import open_session, translated
 class Database:
     """A connection that one thread uses. Made by `connect`; close it when done.
 
-    `run`, `copy_in` and `copy_out` are for this package alone.
+    `run`, `run_many`, `run_raw` and `copy_in` are for this package alone.
     """
 
     def __init__(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
@@ -87,14 +87,17 @@ class Database:
         ):
             copy.write(data)
 
-    def copy_out(self, statement: str, values: Sequence[Any] = ()) -> bytes:
-        """The answer of a `COPY (...) TO STDOUT (FORMAT BINARY)` as one buffer."""
-        with (
-            translated(),
-            self._connection.cursor() as cursor,
-            cursor.copy(statement, values or None) as copy,
-        ):
-            return b"".join(copy)
+    def run_raw(self, statement: str, values: Sequence[Any]) -> list[list[bytes]]:
+        """Rows of values in PostgreSQL's binary form, none of which may be null."""
+        with translated(), self._connection.cursor(binary=True) as cursor:
+            cursor.execute(statement, values)
+            answer = cursor.pgresult
+            if answer is None:
+                return []
+            fields = range(answer.nfields)
+            return [
+                [answer.get_value(row, n) or b"" for n in fields] for row in range(answer.ntuples)
+            ]
 
 
 def connect(dsn: str, *, stage: str) -> Database:

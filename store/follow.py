@@ -10,7 +10,7 @@ import numpy as np
 
 from records.readings import ReadingBatch
 from records.times import from_datetime
-from store.binary import FOLLOWED, unpack
+from store.binary import ARRAYS, FOLLOWED, unpack
 from store.connection import Database
 
 _LIMIT_BATCHES = 5_000
@@ -19,9 +19,10 @@ _SPAN = "worker = %s AND batch BETWEEN %s AND %s AND measured_at BETWEEN %s AND 
 # A row that was replaced since is read from where it was moved to: a batch never changes.
 # Those come first: of two values for one key in one batch the later one is in `reading`.
 _ROWS = (
-    f"COPY (SELECT {_COLUMNS} FROM revision WHERE {_SPAN}"
-    f" UNION ALL SELECT {_COLUMNS} FROM reading WHERE {_SPAN})"
-    " TO STDOUT (FORMAT BINARY)"
+    f"SELECT {ARRAYS} FROM ("
+    f" SELECT 0 AS now, tableoid AS part, {_COLUMNS} FROM revision WHERE {_SPAN}"
+    f" UNION ALL SELECT 1, tableoid, {_COLUMNS} FROM reading WHERE {_SPAN}) every"
+    " GROUP BY now, part ORDER BY now"
 )
 
 
@@ -42,6 +43,12 @@ class _Header:
     rows: int
     first: datetime | None
     last: datetime | None
+
+
+def positions(db: Database) -> dict[int, int]:
+    """The last batch of each worker: where one starts who follows only what comes from now on."""
+    rows = db.run("SELECT number, last_batch FROM worker")
+    return {worker: number for worker, number in rows}
 
 
 def batches_after(
@@ -88,10 +95,10 @@ def _headers(db: Database, worker: int, position: int, limit_rows: int) -> list[
     return headers[: max(1, int(np.searchsorted(total, limit_rows, "right")))]
 
 
-def _rows(db: Database, worker: int, headers: list[_Header]) -> bytes:
+def _rows(db: Database, worker: int, headers: list[_Header]) -> list[list[bytes]]:
     firsts = [header.first for header in headers if header.first and header.rows]
     lasts = [header.last for header in headers if header.last and header.rows]
     if not firsts:
-        return b""
+        return []
     span = (worker, headers[0].number, headers[-1].number, min(firsts), max(lasts))
-    return db.copy_out(_ROWS, (*span, *span))
+    return db.run_raw(_ROWS, (*span, *span))

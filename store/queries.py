@@ -8,31 +8,32 @@ import numpy as np
 
 from records.readings import ReadingBatch
 from records.times import to_datetime
-from store.binary import FOLLOWED, unpack
+from store.binary import ARRAYS, FOLLOWED, unpack
 from store.commits import newest_of
 from store.connection import Database
 
 _COLUMNS = ", ".join(FOLLOWED)
+# An array a partition: none can outgrow the server's limit of a gigabyte.
 _BETWEEN = (
-    f"COPY (SELECT {_COLUMNS} FROM reading WHERE series = ANY(%s) AND measured_at >= %s"
-    " AND measured_at < %s) TO STDOUT (FORMAT BINARY)"
+    f"SELECT {ARRAYS} FROM reading WHERE series = ANY(%s) AND measured_at >= %s"
+    " AND measured_at < %s GROUP BY tableoid"
 )
 _LATEST = (
-    f"COPY (SELECT r.* FROM unnest(%s::int[]) s (number) CROSS JOIN LATERAL"
+    f"SELECT {ARRAYS} FROM unnest(%s::int[]) s (number) CROSS JOIN LATERAL"
     f" (SELECT {_COLUMNS} FROM reading WHERE series = s.number"
-    " ORDER BY measured_at DESC LIMIT %s) r) TO STDOUT (FORMAT BINARY)"
+    " ORDER BY measured_at DESC LIMIT %s) r HAVING count(*) > 0"
 )
 
 
 def between(db: Database, series: Sequence[int], from_at: int, to_at: int) -> ReadingBatch:
     """Readings of these series with from_at <= measured_at < to_at, by (series, measured_at)."""
     values = (list(series), to_datetime(from_at), to_datetime(to_at))
-    return _sorted(unpack(db.copy_out(_BETWEEN, values))[0])
+    return _sorted(unpack(db.run_raw(_BETWEEN, values))[0])
 
 
 def latest(db: Database, series: Sequence[int], count: int) -> ReadingBatch:
     """The `count` newest readings of each of these series, by (series, measured_at)."""
-    return _sorted(unpack(db.copy_out(_LATEST, (list(series), count)))[0])
+    return _sorted(unpack(db.run_raw(_LATEST, (list(series), count)))[0])
 
 
 def newest(db: Database) -> dict[int, int]:
