@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from statistics import median
 
 import numpy as np
@@ -182,7 +183,7 @@ CUTS = st.lists(st.integers(0, 60), max_size=6)
 def in_pieces(checks: Checks, rows: ReadingBatch, cuts: list[int]) -> list[tuple[int, int]]:
     found: list[tuple[int, int]] = []
     edges = [0, *sorted(min(cut, len(rows)) for cut in cuts), len(rows)]
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         piece = rows.take(slice(start, end))
         verdict = checks.flag(piece, np.arange(len(piece)))
         found += zip(verdict.flag.tolist(), verdict.checks.tolist(), strict=True)
@@ -229,9 +230,8 @@ def test_more_series_may_come_later() -> None:
 
 
 def test_limits_come_in_the_unit_of_the_series() -> None:
-    common = {"station": "s", "device": "d", "quantity": "stage"}
-    metres = Series(id="a", unit="m", **common)
-    feet = Series(id="b", unit="[ft_i]", **common)
+    metres = Series(id="a", station="s", device="d", quantity="stage", unit="m")
+    feet = Series(id="b", station="s", device="d", quantity="stage", unit="[ft_i]")
     limits = LimitTable.of([(1, metres), (2, feet)])
     assert limits.high[2] == pytest.approx(limits.high[1] / 0.3048)
     assert limits.rate[2] == pytest.approx(limits.rate[1] / 0.3048)

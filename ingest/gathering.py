@@ -1,0 +1,112 @@
+"""The messages of one batch on their way to columns: judged and converted all at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ingest.feeds import SlotTable
+from ingest.senml import RELATIVE_BELOW_S
+from records.errors import BadMessage, Reason
+from records.readings import ReadingBatch
+from records.times import DAY, SECOND, from_seconds, parse
+
+EARLIEST = parse("2000-01-01T00:00:00Z")
+_LATEST_S = from_seconds(253_402_300_799) / SECOND  # the end of the year 9999
+_FAULTS = (Reason.NOT_FINITE, Reason.IMPOSSIBLE_TIME, Reason.RELATIVE_TIME)
+
+
+class Gathering:
+    """Values of messages, appended one message at a time."""
+
+    def __init__(self) -> None:
+        self._slots: list[int] = []
+        self._values: list[float] = []
+        self._seconds: list[float] = []
+        self._counts: list[int] = []
+        self._received_at: list[int] = []
+        self._sequenced: list[bool] = []
+
+    def add(
+        self,
+        slots: Sequence[int],
+        values: Sequence[float],
+        seconds: Sequence[float],
+        received_at: int,
+        sequenced: bool,
+    ) -> None:
+        """One message: n slots, values and times (s, as sent), and when it arrived (µs)."""
+        self._slots += slots
+        self._values += values
+        self._seconds += seconds
+        self._counts.append(len(slots))
+        self._received_at.append(received_at)
+        self._sequenced.append(sequenced)
+
+    def __len__(self) -> int:
+        return len(self._slots)
+
+    def rows(
+        self, table: SlotTable
+    ) -> tuple[ReadingBatch, NDArray[np.int64], dict[int, BadMessage]]:
+        """Readings in order of arrival, the message of each, and the messages that are refused.
+
+        A message with one bad value is refused whole; its rows are not among the readings. Flags
+        are 0, to be set by the checks.
+        """
+        message = np.repeat(np.arange(len(self._counts)), self._counts)
+        slot = np.array(self._slots, np.intp)
+        seconds = np.array(self._seconds, np.float64)
+        received_at = np.array(self._received_at, np.int64)[message]
+        with np.errstate(over="ignore", invalid="ignore"):
+            value = np.array(self._values, np.float64) * table.factor[slot] + table.offset[slot]
+        relative = seconds < RELATIVE_BELOW_S
+        possible = np.abs(seconds) <= _LATEST_S
+        measured_at = _microseconds(np.where(possible, seconds, 0.0))
+        measured_at += np.where(relative, received_at, 0)
+        faults = (
+            ~(np.isfinite(value) & np.isfinite(seconds)),
+            # A relative time in the future is a clock that began in 1970.
+            ~possible
+            | (relative & (seconds > 0))
+            | (measured_at < EARLIEST)
+            | (measured_at > received_at + DAY),
+            relative & ~np.array(self._sequenced, np.bool_)[message],
+        )
+        refused = self._refused(faults, message)
+        readings = ReadingBatch(
+            series=table.series[slot],
+            measured_at=measured_at,
+            received_at=received_at,
+            value=value,
+            flag=np.zeros(len(slot), np.uint8),
+            checks=np.zeros(len(slot), np.uint8),
+            late=received_at - measured_at > table.late_after[slot],
+        )
+        if refused:
+            kept = ~np.isin(message, list(refused))
+            readings, message = readings.take(kept), message[kept]
+        return readings, message, refused
+
+    def _refused(
+        self, faults: tuple[NDArray[np.bool_], ...], message: NDArray[np.int64]
+    ) -> dict[int, BadMessage]:
+        refused: dict[int, BadMessage] = {}
+        for reason, bad in zip(_FAULTS, faults, strict=True):
+            rows = np.flatnonzero(bad)
+            for number, first in zip(*np.unique(message[rows], return_index=True), strict=True):
+                row = int(rows[first])
+                found = f"value {self._values[row]!r}, time {self._seconds[row]!r} s"
+                refused.setdefault(int(number), BadMessage(reason, found))
+        return refused
+
+
+def _microseconds(seconds: NDArray[np.float64]) -> NDArray[np.int64]:
+    """As `records.times.from_seconds`, for an array."""
+    whole = np.floor(seconds)
+    result: NDArray[np.int64] = whole.astype(np.int64) * SECOND + np.rint(
+        (seconds - whole) * SECOND
+    ).astype(np.int64)
+    return result

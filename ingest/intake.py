@@ -1,0 +1,272 @@
+"""The pure core of ingest: messages in the order they arrived become one commit.
+
+Nothing here waits, reads a clock or knows a service, so that the live stage and a replay in
+process share every decision. A message settles once, whether it becomes rows or is quarantined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from ingest import limits, senml, statuses
+from ingest.checks import Checks
+from ingest.feeds import Feeds
+from ingest.gathering import Gathering
+from ingest.ledger import Answer, Ledger, Ranges, Receipt
+from ingest.limits import LimitTable
+from ingest.recent import Recent, digest
+from records import topics
+from records.errors import BadMessage, Reason
+from records.readings import ReadingBatch, empty
+from store.readings import Commit, DeviceStatus, Quarantined
+from store.registry import Registry
+
+_READINGS = frozenset({"readings", "backlog"})
+# Of a message over the limit, enough is kept to see what it is and who sent it.
+KEPT_OF_TOO_LARGE_BYTES = 4096
+_MOST_TOPICS = 50_000
+_LATEST_LABEL = 253_402_300_799_000_000
+
+
+class Arrival(NamedTuple):
+    """An MQTT message; `received_at` is when this program got it (microseconds, 1970 UTC)."""
+
+    topic: str
+    payload: bytes
+    received_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a topic leads. `device` is the registry's number, None where `fault` says why."""
+
+    device: int | None
+    device_id: str
+    channel: str
+    fault: BadMessage | None = None
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What one call of `take` puts together."""
+
+    gathering: Gathering
+    messages: list[tuple[Arrival, Route]]
+    quarantined: list[Quarantined]
+    statuses: list[DeviceStatus]
+    latest: int = 0
+
+
+class Intake:
+    """State of one ingest worker: ledger, hashes, checks; rebuilt from the store by `resume`."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        *,
+        scenario: bool = False,
+        worker: int = 0,
+        max_payload_bytes: int = 1_048_576,
+    ) -> None:
+        """`scenario`: messages say themselves when they arrived (label `received_at`)."""
+        self._scenario = scenario
+        self._worker = worker
+        self._max_payload_bytes = max_payload_bytes
+        self._ledger = Ledger()
+        self._recent = Recent()
+        self._touched: set[tuple[int, int]] = set()
+        self._checks = Checks(_limits(registry))
+        self.use(registry)
+
+    def use(self, registry: Registry) -> None:
+        """Go on with a changed registry; what is remembered stays."""
+        self._registry = registry
+        self._feeds = Feeds(registry)
+        self._routes: dict[str, Route] = {}
+        self._checks.use(_limits(registry))
+
+    def resume(
+        self,
+        settled: Mapping[tuple[int, int], Ranges],
+        newest: ReadingBatch,
+        quarantined: Mapping[bytes, int] | None = None,
+    ) -> None:
+        """Take up where the store stands.
+
+        settled      inclusive ranges by (device number, boot)
+        newest       the last `checks.HISTORY` rows of every series
+        quarantined  arrival (microseconds) by digest, of the last hour
+        """
+        self._ledger = Ledger(settled)
+        self._recent = Recent(quarantined)
+        self._touched = set()
+        self._checks = Checks(_limits(self._registry))
+        self._checks.remember(newest)
+
+    @property
+    def registry(self) -> Registry:
+        return self._registry
+
+    def take(self, arrivals: Sequence[Arrival]) -> Commit:
+        """Everything to store of these messages. Never raises for what a message says."""
+        batch = _Batch(Gathering(), [], [], [])
+        for arrival in arrivals:
+            route = self._routes.get(arrival.topic) or self._route(arrival.topic)
+            if (
+                route.fault is None
+                and route.channel in _READINGS
+                and 0 < len(arrival.payload) <= self._max_payload_bytes
+            ):
+                self._take_readings(arrival, route, batch)
+            else:
+                self._take_other(arrival, route, batch)
+        readings = self._readings(batch)
+        return Commit(
+            worker=self._worker,
+            received_at=batch.latest,
+            decoder=senml.VERSION,
+            rules=limits.VERSION,
+            readings=readings,
+            settled=self._ledger.news(),
+            quarantined=tuple(batch.quarantined),
+            statuses=tuple(batch.statuses),
+        )
+
+    def touched(self) -> set[tuple[int, int]]:
+        """(device number, boot) of each sequenced message, new or repeated, since the last call."""
+        touched, self._touched = self._touched, set()
+        return touched
+
+    def newest_boots(self) -> set[tuple[int, int]]:
+        """(device number, newest boot) of every device with settled messages."""
+        return set(self._ledger.newest_boots().items())
+
+    def receipt(self, device: int, boot: int) -> Receipt | None:
+        """What a device may be told once the last `take` is committed, None for nothing."""
+        return self._ledger.receipt(device, boot)
+
+    def _route(self, topic: str) -> Route:
+        try:
+            route = self._parse(topic)
+        except BadMessage as fault:
+            route = Route(None, "", "", fault)
+        if len(self._routes) >= _MOST_TOPICS:
+            self._routes.clear()
+        self._routes[topic] = route
+        return route
+
+    def _parse(self, topic: str) -> Route:
+        lab, device, channel = topics.parse(topic)
+        number = self._registry.device_number.get(device)
+        if number is None:
+            raise BadMessage(Reason.UNKNOWN_DEVICE, f"{device} is not enrolled")
+        owner = self._registry.lab_of_device(device)
+        if owner != lab:
+            fault = BadMessage(Reason.WRONG_LAB, f"{device} belongs to {owner}")
+            return Route(number, device, channel, fault)
+        return Route(number, device, channel)
+
+    def _take_readings(self, arrival: Arrival, route: Route, batch: _Batch) -> None:
+        identity = None
+        try:
+            entries = senml.decode(arrival.payload)
+            first = entries[0]
+            if self._scenario and first.received_at is not None:
+                arrival = arrival._replace(received_at=_label(first.received_at))
+            identity = senml.identity(first)
+        except BadMessage as fault:
+            self._refuse(arrival, route, fault, batch, senml.claimed(arrival.payload))
+            return
+        sequenced = self._settle(arrival, route, identity)
+        if sequenced is None:
+            return
+        try:
+            columns = senml.columns(entries)
+            slots = self._feeds.slots(route.device_id, columns)
+        except BadMessage as fault:
+            self._quarantine(arrival, route, fault, batch)
+            return
+        batch.latest = max(batch.latest, arrival.received_at)
+        batch.messages.append((arrival, route))
+        batch.gathering.add(slots, columns.values, columns.seconds, arrival.received_at, sequenced)
+
+    def _settle(
+        self, arrival: Arrival, route: Route, identity: tuple[int, int] | None
+    ) -> bool | None:
+        """True: settled by its number; False: new by its bytes; None: a repeat."""
+        if identity is not None and route.device is not None:
+            self._touched.add((route.device, identity[0]))
+            answer = self._ledger.settle(route.device, *identity)
+            if answer is not Answer.FULL:
+                return True if answer is Answer.NEW else None
+        message = digest(arrival.topic, arrival.payload)
+        return False if self._recent.is_new(message, arrival.received_at) else None
+
+    def _take_other(self, arrival: Arrival, route: Route, batch: _Batch) -> None:
+        """Statuses, replies, and what can be refused without a look into the payload."""
+        payload, device = arrival.payload, route.device
+        claim = None
+        try:
+            if len(payload) > self._max_payload_bytes:
+                claim = senml.claimed(payload) if route.fault is None else None
+                arrival = arrival._replace(payload=payload[:KEPT_OF_TOO_LARGE_BYTES])
+                raise BadMessage(Reason.TOO_LARGE, f"{len(payload)} bytes")
+            if route.fault is not None:
+                raise route.fault
+            if not payload:
+                raise BadMessage(Reason.EMPTY_PAYLOAD)
+            if route.channel == "status" and device is not None:
+                batch.statuses.append(statuses.decode(payload, device, arrival.received_at))
+            elif route.channel == "waveform":
+                raise BadMessage(Reason.UNDECODABLE, "waveforms are kept here until they are read")
+            batch.latest = max(batch.latest, arrival.received_at)
+        except BadMessage as fault:
+            self._refuse(arrival, route, fault, batch, claim)
+
+    def _refuse(
+        self,
+        arrival: Arrival,
+        route: Route,
+        fault: BadMessage,
+        batch: _Batch,
+        claim: tuple[int, int] | None,
+    ) -> None:
+        if self._settle(arrival, route, claim) is not None:
+            self._quarantine(arrival, route, fault, batch)
+
+    def _quarantine(self, arrival: Arrival, route: Route, fault: BadMessage, batch: _Batch) -> None:
+        batch.latest = max(batch.latest, arrival.received_at)
+        batch.quarantined.append(
+            Quarantined(
+                device=route.device,
+                topic=arrival.topic,
+                payload=arrival.payload,
+                reason=fault.reason,
+                detail=fault.detail,
+                received_at=arrival.received_at,
+            )
+        )
+
+    def _readings(self, batch: _Batch) -> ReadingBatch:
+        if not len(batch.gathering):
+            return empty()
+        rows, message, refused = batch.gathering.rows(self._feeds.table())
+        for number, fault in sorted(refused.items()):
+            arrival, route = batch.messages[number]
+            self._quarantine(arrival, route, fault, batch)
+        verdict = self._checks.flag(rows, message)
+        return replace(rows, flag=verdict.flag, checks=verdict.checks)
+
+
+def _limits(registry: Registry) -> LimitTable:
+    network = registry.network
+    return LimitTable.of([(registry.series_number[s.id], s) for s in network.series])
+
+
+def _label(received_at: object) -> int:
+    """The label `received_at` of a replay (microseconds). Raises BadMessage."""
+    if type(received_at) is not int or not 0 <= received_at <= _LATEST_LABEL:
+        raise BadMessage(Reason.IMPOSSIBLE_TIME, f"received_at is {ascii(received_at)[:80]}")
+    return received_at

@@ -1,0 +1,254 @@
+"""Bytes become columns or one BadMessage; nothing else ever comes out."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import cbor2
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest import senml
+from records.errors import BadMessage, Reason
+
+
+def columns(payload: bytes) -> senml.Columns:
+    return senml.columns(senml.decode(payload))
+
+
+def outcome(payload: bytes) -> Any:
+    """What decoding gives; anything but columns or a BadMessage fails the test."""
+    try:
+        entries = senml.decode(payload)
+        senml.identity(entries[0])
+        found = senml.columns(entries)
+    except BadMessage as refused:
+        assert refused.detail.isascii()
+        return refused.reason
+    assert len(found.keys) == len(found.values) == len(found.seconds) > 0
+    return found
+
+
+def reason(payload: bytes) -> Reason:
+    found = outcome(payload)
+    assert isinstance(found, Reason)
+    return found
+
+
+def test_one_base_in_the_first_record_holds_for_all() -> None:
+    found = columns(
+        b'[{"bn":"gauge-2/","bt":1700000000.5,"bu":"cm","boot":7,"seq":3,"n":"stage","v":1},'
+        b'{"n":"b1:vibration","u":"[g]","t":-2,"v":2.5}]'
+    )
+    assert found == senml.Columns(
+        ("gauge-2/", "cm"),
+        [("stage", None), ("b1:vibration", "[g]")],
+        (1.0, 2.5),
+        [1700000000.5, 1699999998.5],
+    )
+
+
+def test_base_values_may_change_and_stand_alone() -> None:
+    found = columns(
+        b'[{"bn":"a:","bt":10,"bu":"m","bv":100},{"n":"stage","v":1},{"bn":"","bt":0,"bv":0},'
+        b'{"n":"stage","t":7,"v":2},{"n":"stage","u":"cm","v":3}]'
+    )
+    assert found == senml.Columns(
+        ("", None),
+        [("a:stage", "m"), ("stage", "m"), ("stage", "cm")],
+        [101.0, 2.0, 3.0],
+        [10.0, 7.0, 0.0],
+    )
+
+
+def test_cbor_gives_the_same_columns_as_json() -> None:
+    numbered = [{-2: "gauge-2/", -3: 1.7e9, "boot": 1, "seq": 2, 0: "stage", 2: 3.5}]
+    named = [{"bn": "gauge-2/", "bt": 1.7e9, "boot": 1, "seq": 2, "n": "stage", "v": 3.5}]
+    assert senml.decode(cbor2.dumps(numbered)) == senml.decode(json.dumps(named).encode())
+
+
+def test_an_unknown_label_is_ignored_but_not_one_that_must_be_understood() -> None:
+    assert columns(b'[{"n":"stage_","v":1,"colour":["_"]}]').values == (1.0,)
+    assert reason(b'[{"n":"stage","v":1,"rule_" : 1}]') is Reason.UNDECODABLE
+    assert reason(cbor2.dumps([{0: "stage", 2: 1, "rule_": 1}])) is Reason.UNDECODABLE
+
+
+@pytest.mark.parametrize(
+    "value", ["NaN", "-NaN", "nan", "Infinity", "-Infinity", "inf", "1e400", "-1E+999", "9" * 400]
+)
+def test_a_number_that_no_double_holds_is_not_finite(value: str) -> None:
+    assert reason(b'[{"n":"stage","v":%s}]' % value.encode()) is Reason.NOT_FINITE
+    assert reason(b'[{"n":"stage","t":%s,"v":1}]' % value.encode()) is Reason.NOT_FINITE
+
+
+UNDECODABLE = {
+    "text": b"stage=2.4",
+    "a lone object": b'{"n":"stage","v":1}',
+    "no records": b"[]",
+    "blanks": b"   ",
+    "a NUL byte": b"\0",
+    "cut short": b'[{"n":"stage","v":1}',
+    "NaN in what is no SenML either": b'[{"n":"stage","v":NaN},7]',
+    "the word NaN as text": b'[{"n":"stage","v":"NaN"}]',
+    "text as a value": b'[{"n":"stage","v":"2.4"}]',
+    "true as a value": b'[{"n":"stage","v":true}]',
+    "a record that is null": b"[null]",
+    "no value": b'[{"n":"stage"}]',
+    "no value anywhere": b'[{"bn":"a","boot":1,"seq":1}]',
+    "a text value": b'[{"n":"stage","vs":"high"}]',
+    "a boolean value": b'[{"n":"stage","vb":true}]',
+    "a sum": b'[{"n":"stage","v":1,"s":2}]',
+    "a base sum": b'[{"bs":1,"n":"stage","v":1}]',
+    "a newer SenML": b'[{"bver":11,"n":"stage","v":1}]',
+    "a lone surrogate": b'[{"n":"\\ud800","v":1}]',
+    "bytes that are no UTF-8": b'[{"n":"\xff","v":1}]',
+    "something after it": b'[{"n":"stage","v":1}]x',
+    "deep arrays": b"[" * 100_000,
+    "a deep unknown label": b'[{"x":' + b"[" * 100_000 + b"]" * 100_000 + b',"v":1}]',
+    "a deep known label": b'[{"vs":' + b"[" * 100_000 + b"]" * 100_000 + b"}]",
+    "an endless string": b'[{"n":"' + b'\\"' * 100_000,
+    "numbers like addresses": b'[{"n":' + b"1.1." * 50_000,
+    "CBOR cut short": b"\x9f\xbf",
+    "CBOR with a huge length": b"\x9b\x00\x00\x00\x7f\xff\xff\xff\xff",
+    "CBOR nested deeply": b"\x81" * 5_000,
+    "CBOR with something after it": cbor2.dumps([{0: "stage", 2: 1}]) + b"\0",
+    "a CBOR date": cbor2.dumps([{0: "stage", 2: cbor2.CBORTag(1, 5)}]),
+    "a CBOR fraction with a huge exponent": b"\x81\xa1\x02\xc4\x82\x1b" + b"\x7f" * 8 + b"\x01",
+    "a CBOR pattern": cbor2.dumps([{0: "stage", 2: cbor2.CBORTag(35, "(a*)*b")}]),
+    "CBOR of numbers": cbor2.dumps([1, 2]),
+}
+
+
+@pytest.mark.parametrize("payload", UNDECODABLE.values(), ids=UNDECODABLE.keys())
+def test_what_is_no_senml_is_undecodable(payload: bytes) -> None:
+    assert reason(payload) is Reason.UNDECODABLE
+
+
+def test_no_bytes_are_an_empty_payload() -> None:
+    assert reason(b"") is Reason.EMPTY_PAYLOAD
+
+
+def test_the_last_of_two_equal_labels_counts() -> None:
+    assert columns(b'[{"n":"rain","n":"stage","v":1,"v":2}]').values == (2.0,)
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ("", None),
+        ('"boot":0,"seq":0,', (0, 0)),
+        ('"boot":7,"seq":4611686018427387904,', (7, 2**62)),
+    ],
+)
+def test_identity_is_boot_and_seq(labels: str, expected: tuple[int, int] | None) -> None:
+    entries = senml.decode(b'[{%s"n":"stage","v":1}]' % labels.encode())
+    assert senml.identity(entries[0]) == expected
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        '"boot":7',
+        '"seq":7',
+        '"boot":-1,"seq":1',
+        '"boot":1,"seq":-1',
+        '"boot":1,"seq":1.0',
+        '"boot":1,"seq":true',
+        '"boot":1,"seq":"1"',
+        '"boot":1,"seq":4611686018427387905',
+        '"boot":1,"seq":' + "9" * 60,
+        '"boot":[],"seq":{}',
+    ],
+)
+def test_anything_but_whole_numbers_up_to_2_62_is_a_bad_sequence(labels: str) -> None:
+    assert reason(b'[{%s,"n":"stage","v":1}]' % labels.encode()) is Reason.BAD_SEQUENCE
+
+
+def test_a_sequence_is_seen_in_bytes_that_cannot_be_decoded() -> None:
+    assert senml.claimed(b'[{"boot": 3,"seq":12 ,"n":') == (3, 12)
+    assert senml.claimed(b'[{"boot": 3,"seq":12.5,"n":') is None
+    assert senml.claimed(b'[{"boot": 3}') is None
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_columns_or_a_bad_message(payload: bytes) -> None:
+    outcome(payload)
+    outcome(b"[" + payload + b"]")
+    outcome(b"\x81" + payload)
+
+
+LABELS = st.sampled_from(senml.Entry.__struct_fields__) | st.text(max_size=4)
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3), max_leaves=4)
+MESSAGES = st.lists(st.dictionaries(LABELS, VALUES, max_size=6) | VALUES, max_size=4)
+
+
+@given(MESSAGES)
+def test_any_json_is_columns_or_a_bad_message(message: Any) -> None:
+    outcome(json.dumps(message).encode())
+    outcome(json.dumps(message, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+
+
+@given(MESSAGES)
+def test_any_cbor_is_columns_or_a_bad_message(message: Any) -> None:
+    try:
+        payload = cbor2.dumps(message)
+    except (cbor2.CBOREncodeError, UnicodeEncodeError):
+        return
+    outcome(payload)
+
+
+@given(st.binary(min_size=1, max_size=4), st.integers(0, 110))
+def test_a_good_message_with_wrong_bytes_is_columns_or_a_bad_message(
+    noise: bytes, place: int
+) -> None:
+    good = (
+        b'[{"bn":"gauge-2/","bt":1700000000.5,"bu":"m","boot":7,"seq":3,"n":"stage","v":1.5},'
+        b'{"n":"stage","t":1,"v":2}]'
+    )
+    outcome(good[:place] + noise + good[place:])
+    outcome(good[:place] + noise + good[place + len(noise) :])
+
+
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
+RECORDS = st.lists(
+    st.fixed_dictionaries(
+        {"n": st.sampled_from(["stage", "b1:vibration", ""]), "v": FINITE},
+        optional={
+            "u": st.sampled_from(["m", "cm"]),
+            "t": FINITE,
+            "bn": st.sampled_from(["", "gauge-2/"]),
+            "bt": FINITE,
+            "bu": st.sampled_from(["m", "mm"]),
+            "bv": FINITE,
+        },
+    ),
+    min_size=1,
+    max_size=5,
+)
+
+
+@given(RECORDS)
+def test_base_values_resolve_as_the_standard_says(records: list[dict[str, Any]]) -> None:
+    base: dict[str, Any] = {"bn": "", "bt": 0.0, "bu": None, "bv": 0.0}
+    expected = []
+    for record in records:
+        base |= {label: record[label] for label in base if label in record}
+        expected.append(
+            (
+                base["bn"] + record["n"],
+                record.get("u", base["bu"]),
+                base["bv"] + record["v"],
+                base["bt"] + record.get("t", 0.0),
+            )
+        )
+    found = columns(json.dumps(records).encode())
+    resolved = [
+        (found.base[0] + name, found.base[1] if unit is None else unit, value, seconds)
+        for (name, unit), value, seconds in zip(
+            found.keys, found.values, found.seconds, strict=True
+        )
+    ]
+    assert resolved == expected
