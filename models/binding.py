@@ -45,12 +45,6 @@ def watched(series: Series) -> Watched:
     )
 
 
-def area_of(network: Network, station_id: str) -> str:
-    """Where a station's warnings apply: its area, or its lab where it has none."""
-    station = next(s for s in network.station if s.id == station_id)
-    return station.area or station.lab
-
-
 def bind(network: Network) -> list[Binding]:
     """Every detector with its series, ordered by detector name.
 

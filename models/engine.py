@@ -19,9 +19,9 @@ from models.silence import Silence, Watch
 from models.sources import Decision, sources_of, unfollowed
 from records.errors import SettingsError
 from records.levels import Flag, Level
-from records.network import Network
 from records.readings import ReadingBatch
 from records.statements import HazardWarning
+from store.directory import Registry
 
 _KEPT_OUT = (int(Flag.FAIL), int(Flag.MISSING))
 
@@ -29,15 +29,15 @@ _KEPT_OUT = (int(Flag.FAIL), int(Flag.MISSING))
 class Engine:
     """All detectors over all series of a network.
 
-    network     what is watched, and by which detectors (`models.binding.bind`)
-    numbers     series id -> the number that readings carry
+    registry    what is watched, by which detectors (`models.binding.bind`), and its numbers
     started_at  moment from which silence counts (microseconds)
     """
 
-    def __init__(self, network: Network, numbers: Mapping[str, int], *, started_at: int) -> None:
+    def __init__(self, registry: Registry, *, started_at: int) -> None:
+        network, numbers = registry.network, registry.series_number
         bindings = bind(network)
         self._banks = [Bank(b.detector, b.watched) for b in bindings]
-        self._sources = [sources_of(network, b) for b in bindings]
+        self._sources = [sources_of(registry, b) for b in bindings]
         self._ids = sorted({w.id for b in bindings for w in b.watched})
         series = {s.id: s for s in network.series}
         place = {series_id: p for p, series_id in enumerate(self._ids)}

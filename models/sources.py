@@ -11,16 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.association import JointDetector, Statement, Vote
-from models.binding import Binding, area_of
+from models.binding import Binding
 from models.detector import Crossing, Said
 from records.levels import Level
-from records.network import Network, Series
+from records.network import Series
 from records.statements import HazardWarning, Phrase
+from store.directory import Registry
 
 SILENT = "No reading of {quantity} at {station} for more than {minutes} minutes."
 RETURNED = "Readings of {quantity} at {station} are coming in again."
 UNFOLLOWED = "{detector} no longer follows this; nobody can say whether it is over."
-JOINT_ENDED = "The signs that belong together have ended."
+JOINT_ENDED = "The signs of danger have ended."
+JOINT_RETURNED = "Enough sensors send readings again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +54,13 @@ class Decision:
 class Sources:
     """What the sources of one detector say. `current` holds the last warning of each by name."""
 
-    def __init__(self, network: Network, binding: Binding) -> None:
-        self._network = network
+    def __init__(self, registry: Registry, binding: Binding) -> None:
+        self._network = registry.network
         self._detector = binding.detector
         self._watched = binding.watched
-        series: dict[str, Series] = {s.id: s for s in network.series}
-        simulated = {d.id for d in network.device if d.simulated}
-        self._series = [series[w.id] for w in binding.watched]
-        self._simulated = [s.device in simulated for s in self._series]
+        numbers = [registry.series_number[w.id] for w in binding.watched]
+        self._series = [registry.series(number) for number in numbers]
+        self._simulated = [registry.simulated(number) for number in numbers]
         self.current: dict[str, HazardWarning] = {}
 
     def decide(self, decision: Decision) -> list[HazardWarning]:
@@ -94,10 +95,10 @@ class Sources:
 class SingleSources(Sources):
     """Each series of a detector is a source of its own: "detector/series-id"."""
 
-    def __init__(self, network: Network, binding: Binding) -> None:
-        super().__init__(network, binding)
+    def __init__(self, registry: Registry, binding: Binding) -> None:
+        super().__init__(registry, binding)
         self._names = [f"{self._detector.name}/{w.id}" for w in self._watched]
-        self._areas = [area_of(network, w.station) for w in self._watched]
+        self._areas = [registry.area_of_station(w.station) for w in self._watched]
         # The last thing said before a silence: it is said again when it still holds after it.
         self._spoken: dict[str, HazardWarning] = {}
 
@@ -164,8 +165,8 @@ class JointSources(Sources):
     Simulated and real series are associated apart, so that neither can confirm the other.
     """
 
-    def __init__(self, network: Network, binding: Binding) -> None:
-        super().__init__(network, binding)
+    def __init__(self, registry: Registry, binding: Binding) -> None:
+        super().__init__(registry, binding)
         if not isinstance(binding.detector, JointDetector):
             raise TypeError(f"{binding.detector.name} does not associate")
         self._joint = binding.detector
@@ -187,12 +188,7 @@ class JointSources(Sources):
         stated = self._joint.associate(votes, self._network, before, decision.at)
         ended = [before[key] for key in before if key not in {s.key for s in stated}]
         self._statements[world] = {s.key: s for s in stated}
-        over = [
-            msgspec.structs.replace(
-                e, level=Level.GREEN, reason=Phrase(text=JOINT_ENDED), onset_at=None
-            )
-            for e in ended
-        ]
+        over = [_over(statement) for statement in ended]
         said = sorted([*stated, *over], key=lambda s: s.key)
         return [w for s in said for w in self._say(self._warning(s, world, decision.at))]
 
@@ -267,10 +263,18 @@ class JointSources(Sources):
         )
 
 
-def sources_of(network: Network, binding: Binding) -> Sources:
+def sources_of(registry: Registry, binding: Binding) -> Sources:
     """What turns the decisions of this binding into warnings."""
     joint = isinstance(binding.detector, JointDetector)
-    return JointSources(network, binding) if joint else SingleSources(network, binding)
+    return JointSources(registry, binding) if joint else SingleSources(registry, binding)
+
+
+def _over(statement: Statement) -> Statement:
+    """A statement that stands no more."""
+    text = JOINT_RETURNED if statement.level == Level.GREY else JOINT_ENDED
+    return msgspec.structs.replace(
+        statement, level=Level.GREEN, reason=Phrase(text=text), onset_at=None, evidence={}
+    )
 
 
 def silent(series: Series) -> Phrase:
