@@ -7,7 +7,7 @@ import numpy as np
 from devices.instruments import INSTRUMENTS, Instrument
 from devices.laws import COAST
 from devices.river import LAG_S
-from devices.scenarios import BEARING_S, OUTBURST_S, QUAKE_S, Scenario
+from devices.scenarios import BEARING_S, CREEP_S, OUTBURST_S, QUAKE_S, Scenario
 from devices.world import World
 from records.levels import Hazard
 from records.network import Record
@@ -27,14 +27,16 @@ class Event(Record, frozen=True):
 class Course(Record, frozen=True):
     """One series over the two hours after the start; times in s after it.
 
-    first and highest values in the series' unit; `arrival_s` is when the event first reaches
-    the place; `crossed_s` when the truth first is at or above each limit.
+    first, lowest and highest values in the series' unit; `arrival_s` is when the event's front
+    reaches the place, for series that feel it; `crossed_s` when the truth first is at or above
+    each limit.
     """
 
     series: str
     station: str
     unit: str
     first: float
+    lowest: float
     highest: float
     highest_s: float
     arrival_s: float | None = None
@@ -62,27 +64,30 @@ _EVENTS = {
 def truth(seed: int, scenario: Scenario, start_at: int) -> Truth:
     """The truth of one run of a scenario, begun at `start_at`."""
     world = World(seed, scenario, start_at)
+    quiet = World(seed, Scenario.QUIET, start_at)
     return Truth(
         scenario=str(scenario),
         seed=seed,
         start_at=start_at,
         events=_EVENTS[scenario],
-        courses=tuple(_course(world, row) for row in INSTRUMENTS),
+        courses=tuple(_course(world, quiet, row) for row in INSTRUMENTS),
     )
 
 
-def _course(world: World, row: Instrument) -> Course:
-    seconds = np.arange(HORIZON_S + 1)
-    values = world.truth(row.series, world.start_at + seconds * SECOND)
+def _course(world: World, quiet: World, row: Instrument) -> Course:
+    moments = world.start_at + np.arange(HORIZON_S + 1) * SECOND
+    values = world.truth(row.series, moments)
+    felt = bool(np.any(np.abs(values - quiet.truth(row.series, moments)) > row.noise))
     limits = {level: getattr(row.thresholds, level) for level in ("yellow", "orange", "red")}
     return Course(
         series=row.series,
         station=row.station,
         unit=row.unit,
         first=round(float(values[0]), 4),
+        lowest=round(float(values.min()), 4),
         highest=round(float(values.max()), 4),
         highest_s=float(values.argmax()),
-        arrival_s=arrival_s(world.scenario, row.station),
+        arrival_s=arrival_s(world.scenario, row.station) if felt else None,
         crossed_s={
             level: float(np.argmax(values >= limit))
             for level, limit in limits.items()
@@ -95,6 +100,8 @@ def arrival_s(scenario: Scenario, station: str) -> float | None:
     """Seconds after the start at which the event's front reaches a station, or None."""
     if scenario is Scenario.LAKE_OUTBURST and station in LAG_S:
         return OUTBURST_S + LAG_S[station]
+    if scenario is Scenario.LAKE_OUTBURST and station == "moraine":
+        return CREEP_S
     if scenario is Scenario.TSUNAMI and station in COAST:
         return round(QUAKE_S + COAST[station][0].travel_s(), 1)
     if scenario is Scenario.BEARING_FAILURE and station == "plant":
