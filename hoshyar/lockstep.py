@@ -17,7 +17,7 @@ from store.directory import Registry
 # Followers that decide, in the order in which the clock reaches them.
 FOLLOWERS = ("models", "alerts")
 LOOK_EVERY_S = 0.25
-ASK_AGAIN_S = 3.0
+ASK_AGAIN_S = 2.0
 RECONNECT_S = 0.5
 Answer = TypeVar("Answer")
 
@@ -42,16 +42,13 @@ class Lead:
         self._player = player
         self._look = look
         self._db: Database | None = None
-        # Device id -> how many of its messages have been played; their numbers count from 0.
-        self._played: dict[str, int] = {}
+        # Whether what is published now reaches ingest.
+        self._sure = False
 
     def run(self, chunks: Iterable[Chunk], done: Callable[[Chunk], None]) -> None:
         """Play all chunks; `done` is called after each. Raises what `look` raises."""
         for chunk in chunks:
-            for message in self._messages[chunk.first : chunk.end]:
-                self._played[message.device] = message.seq + 1
-            if chunk.end > chunk.first:
-                self._settle(chunk)
+            self._settle(chunk)
             self._ask(lambda db, at=chunk.until_at: clock.set_scenario(db, at))  # type: ignore[misc]
             for name in FOLLOWERS:
                 self._await_follower(name, chunk.until_at)
@@ -62,35 +59,43 @@ class Lead:
             self._db.close()
 
     def _settle(self, chunk: Chunk) -> None:
-        """Until the ledger holds every message up to the chunk's end.
+        """Until the ledger holds every message of the chunk.
 
         The ledger is asked, not the broker: what a killed stage or broker has forgotten is
-        published again, and what is there already changes nothing.
+        published again, and what is there already changes nothing. After trouble one message goes
+        ahead, so that none overtakes another while ingest is not yet listening again: the checks
+        of a series' values go by their order.
         """
-        self._player.ask(chunk.first, chunk.end)
-        asked_s, before = time.monotonic(), chunk.first
-        while (missing := self._missing(chunk)) is not None:
-            if missing != before:
-                asked_s, before = time.monotonic(), missing
-            if self._player.answered() and time.monotonic() - asked_s > ASK_AGAIN_S:
-                self._player.ask(missing, chunk.end)
-                asked_s = time.monotonic()
-            self._wait()
+        while (missing := self._missing(chunk.first, chunk.end)) is not None:
+            end = chunk.end if self._sure else missing + 1
+            self._player.ask(missing, end)
+            self._sure = self._await_ledger(missing, end)
 
-    def _missing(self, chunk: Chunk) -> int | None:
-        """Place of the first message of the chunk that the ledger doesn't hold yet."""
+    def _await_ledger(self, first: int, end: int) -> bool:
+        """True when the ledger holds these messages, False when nothing more comes."""
+        asked_s = time.monotonic()
+        while (missing := self._missing(first, end)) is not None:
+            if missing != first:
+                asked_s, first = time.monotonic(), missing
+            if self._player.answered() and time.monotonic() - asked_s > ASK_AGAIN_S:
+                return False
+            self._wait()
+        return True
+
+    def _missing(self, first: int, end: int) -> int | None:
+        """Place of the first of these messages that the ledger doesn't hold."""
         ledger = self._ask(readings.ledger)
         through = {
-            device: _through(ledger.get((self._number[device], BOOT), ()))
-            for device in self._played
+            device: _through(ledger.get((number, BOOT), ()))
+            for device, number in self._number.items()
         }
-        if all(through[device] + 1 >= count for device, count in self._played.items()):
-            return None
         return next(
-            place
-            for place in range(chunk.first, chunk.end)
-            if self._messages[place].seq > through[self._messages[place].device]
+            (n for n in range(first, end) if self._messages[n].seq > through[self._device(n)]),
+            None,
         )
+
+    def _device(self, place: int) -> str:
+        return self._messages[place].device
 
     def _await_follower(self, name: str, until_at: int) -> None:
         def reached(db: Database) -> bool:

@@ -1,0 +1,124 @@
+"""The services and stages of one machine, started for `up` and for a replay alike."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from hoshyar.database import EmbeddedDatabase
+from hoshyar.folder import DataFolder, PartState, RunState
+from hoshyar.processes import Lifeline, Process
+from hoshyar.supervisor import Supervisor
+from records.clock import WallClock
+from records.errors import SettingsError
+from records.settings import Settings
+
+Say = Callable[[str], None]
+
+
+class System:
+    """Parts in a data folder, and the environment that makes them find each other.
+
+    interrupted  raises when somebody wants to stop; asked in every wait
+    """
+
+    def __init__(
+        self,
+        folder: DataFolder,
+        environment: Mapping[str, str],
+        say: Say,
+        interrupted: Callable[[], None],
+    ) -> None:
+        # One thread a stage: on a small machine more only get in each other's way.
+        self.environment = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", **environment}
+        self.environment["HOSHYAR_HOME"] = str(folder.path)
+        self.folder = folder
+        self.lifeline = Lifeline()
+        self.supervisor = Supervisor(say)
+        self.addresses: dict[str, str] = {}
+        self._say = say
+        self._interrupted = interrupted
+        self._started_at = WallClock().now()
+
+    @property
+    def dsn(self) -> str:
+        return self.environment.get("HOSHYAR_DSN", "")
+
+    def start_broker(self, port: int) -> None:
+        """Start the embedded broker on 127.0.0.1; it may not answer yet when this returns."""
+        self.environment["HOSHYAR_BROKER_PORT"] = str(port)
+        self.environment["HOSHYAR_BROKER"] = f"mqtt://127.0.0.1:{port}"
+        self.start_stage("broker", "-m", "hoshyar.broker")
+
+    def start_database(self) -> None:
+        """Start the embedded database and wait until it answers. Raises SettingsError."""
+        database = EmbeddedDatabase(self.folder.path / "database", self._say_waiting)
+        self.supervisor.add(database)
+        self.environment["HOSHYAR_DSN"] = database.dsn
+
+    def start_stage(self, name: str, *arguments: str) -> None:
+        """Start `python ARGUMENTS` as a stage with everything that is known by now."""
+        log = self.folder.logs / f"{name}.log"
+        self.supervisor.add(Process(name, arguments, self.environment, log, self.lifeline))
+
+    def say_state(self) -> None:
+        """Write `run.json`."""
+        parts = tuple(PartState(w.part.name, w.part.pid, w.restarts) for w in self.supervisor)
+        state = RunState(os.getpid(), self._started_at, self.dsn, self.addresses, parts)
+        self.folder.say(state)
+
+    def check(self) -> None:
+        """Look after all parts once. Raises what `interrupted` raises."""
+        self._interrupted()
+        if self.supervisor.check():
+            try:
+                self.say_state()
+            except OSError as error:
+                # A full disk must not end what still runs.
+                self._say(f"{self.folder.path / 'run.json'} can't be written: {error.strerror}")
+
+    def _say_waiting(self, line: str) -> None:
+        self._say(line)
+        self._interrupted()
+
+    def force(self) -> None:
+        """End everything at once."""
+        self.supervisor.kill()
+
+
+def need_free(host: str, port: int, what: str, option: str) -> None:
+    """Raise SettingsError where nothing can listen there."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+            probe.listen(1)
+        except OSError as error:
+            raise SettingsError(
+                f"port {port} on {host}, for {what}, can't be had ({error.strerror}): end the"
+                f" program that has it, or name another port with {option}"
+            ) from error
+
+
+def free_port() -> int:
+    """A port on 127.0.0.1 that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def read_settings(data: Path | None = None, **given: object) -> tuple[Settings, dict[str, str]]:
+    """Settings and the environment they were read from, options before variables.
+
+    `given`: variable (without `HOSHYAR_`, lower case) = value; None leaves the environment's.
+    Raises SettingsError that names every bad variable.
+    """
+    environment = {name: value for name, value in os.environ.items() if name != "HOSHYAR_LIFELINE"}
+    options = {"home": data, **given}
+    for name, value in options.items():
+        if value is not None:
+            environment[f"HOSHYAR_{name.upper()}"] = str(value)
+    return Settings.read(environment), environment

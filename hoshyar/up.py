@@ -1,0 +1,161 @@
+"""`hoshyar up`: everything on this machine, kept running until somebody stops it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from contextlib import closing, suppress
+from pathlib import Path
+
+import msgspec
+
+from hoshyar.folder import DataFolder, explained
+from hoshyar.interrupts import Interrupts, Stopped
+from hoshyar.supervisor import supervised
+from hoshyar.system import System, need_free, read_settings
+from records.clock import WallClock
+from records.errors import SettingsError, StoreUnavailable
+from records.network import Network
+from records.settings import Settings
+from store import registry, stages
+from store.connection import connect
+from store.figures import figures
+from store.migrations import migrate
+
+# In the order of their start; they are stopped in the other one.
+STAGES = {
+    "ingest": ("-m", "ingest"),
+    "models": ("-m", "models", "watch"),
+    "alerts": ("-m", "alerts"),
+    "lab_ui": ("-m", "lab_ui"),
+    "devices": ("-m", "devices", "simulate"),
+}
+LOOK_EVERY_S = 0.2
+STAND_WITHIN_S = 120.0
+
+
+def up(
+    data: Path | None,
+    scenario: str | None,
+    broker_port: int | None,
+    ui_port: int | None,
+    seed: int | None,
+) -> None:
+    """Start everything, and keep it running. Returns after Ctrl-C or SIGTERM.
+
+    Raises SettingsError or StoreUnavailable, one line, with nothing left running.
+    """
+    began_s = time.monotonic()
+    settings, environment = read_settings(
+        data, scenario=scenario, broker_port=broker_port, ui_port=ui_port, seed=seed
+    )
+    folder, interrupts = DataFolder(settings.home), Interrupts()
+    folder.claim()
+    system = System(folder, environment, say, interrupts.check)
+    interrupts.listen(system.force)
+    try:
+        with explained(folder.path), supervised(system.supervisor):
+            _start(system, settings)
+            say(f"Hoshyar stands after {time.monotonic() - began_s:.1f} s")
+            print(_addresses(system, settings), flush=True)
+            _say_first_reading(system, began_s)
+            while True:
+                system.check()
+                time.sleep(LOOK_EVERY_S)
+    except Stopped:
+        say("stopped, nothing is left running")
+    finally:
+        folder.release()
+
+
+def say(line: str) -> None:
+    print(f"hoshyar: {line}", file=sys.stderr, flush=True)
+
+
+def _start(system: System, settings: Settings) -> None:
+    need_free(settings.ui_host, settings.ui_port, "the screens", "--ui-port")
+    network = _describe_devices(system)
+    if settings.broker is None:
+        need_free("127.0.0.1", settings.broker_port, "the broker", "--broker-port")
+        say("starting the broker")
+        system.start_broker(settings.broker_port)
+    if not settings.dsn:
+        say("starting the database")
+        system.start_database()
+    system.check()
+    migrate(system.dsn)
+    _enrol(system.dsn, network)
+    say(f"starting {', '.join(STAGES)}")
+    for name, arguments in STAGES.items():
+        system.check()
+        system.start_stage(name, *arguments)
+    host = f"[{settings.ui_host}]" if ":" in settings.ui_host else settings.ui_host
+    system.addresses = {
+        "screens": f"http://{host}:{settings.ui_port}",
+        "broker": system.environment["HOSHYAR_BROKER"],
+    }
+    system.say_state()
+    _until_standing(system)
+
+
+def _describe_devices(system: System) -> subprocess.Popen[bytes]:
+    """Ask the simulation for its network while the database is started."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "devices", "network", "--json"],
+        env=system.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+def _enrol(dsn: str, asked: subprocess.Popen[bytes]) -> None:
+    described, complaint = asked.communicate()
+    if asked.returncode:
+        lines = complaint.decode(errors="replace").strip().splitlines()
+        raise SettingsError(lines[-1] if lines else "the devices don't say what they measure")
+    with closing(connect(dsn, stage="up")) as db:
+        registry.enrol(db, msgspec.json.decode(described, type=Network))
+
+
+def _until_standing(system: System) -> None:
+    """Wait for a sign of life of every stage, and say who is still missing."""
+    until_s, said_s = time.monotonic() + STAND_WITHIN_S, time.monotonic()
+    with closing(connect(system.dsn, stage="up")) as db:
+        while waiting := _silent(system, {s.name: s.pid for s in stages.all(db)}):
+            system.check()
+            system.supervisor.must_live()
+            if time.monotonic() > until_s:
+                raise StoreUnavailable(
+                    f"{', '.join(waiting)} gave no sign of life in {STAND_WITHIN_S:.0f} s: see the"
+                    f" logs in {system.folder.logs}"
+                )
+            if time.monotonic() - said_s > 3:
+                said_s = time.monotonic()
+                say(f"waiting for {', '.join(waiting)}")
+            time.sleep(LOOK_EVERY_S)
+
+
+def _silent(system: System, beating: dict[str, int]) -> list[str]:
+    pids = {w.part.name: w.part.pid for w in system.supervisor if w.part.name in STAGES}
+    return [name for name, pid in pids.items() if pid is None or beating.get(name) != pid]
+
+
+def _addresses(system: System, settings: Settings) -> str:
+    return (
+        f"\n  screens   {system.addresses['screens']}\n"
+        f"  broker    {system.addresses['broker']}\n"
+        f"  data      {system.folder.path}\n"
+        f"  scenario  {settings.scenario}\n\n"
+        "  Ctrl-C stops everything.\n"
+    )
+
+
+def _say_first_reading(system: System, began_s: float) -> None:
+    # Only words: a database that goes away now is the supervisor's business.
+    with suppress(StoreUnavailable), closing(connect(system.dsn, stage="up")) as db:
+        while not figures(db, WallClock().now()).readings_stored:
+            system.check()
+            time.sleep(LOOK_EVERY_S)
+        say(f"the first reading was stored within {time.monotonic() - began_s:.1f} s")
