@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from alerts import lifecycle
 from alerts.lifecycle import Change, Decision, Input
 from alerts.matter import Key, Matter
 from alerts.policy import Measurers, policy
@@ -13,7 +14,7 @@ from alerts.votes import Count
 from records.errors import SettingsError
 from records.levels import Hazard, Level, Status
 from records.network import Network, Record
-from records.statements import Action, AlertChange, HazardWarning
+from records.statements import Action, AlertChange, HazardWarning, Phrase
 from records.times import to_datetime
 
 _FORM = 1
@@ -93,6 +94,14 @@ class Alerting:
         self._book.clock_at = max(self.clock_at, now_at)
         return changes
 
+    def refusal(self, action: Action) -> Phrase | None:
+        """Why this action would change nothing now; None where it would."""
+        matter = self._matter_of(action.alert)
+        if matter is None:
+            return Phrase(text=lifecycle.NOT_OPEN, values={"alert": action.alert})
+        decided = matter.decide(action, self.clock_at, self._count(matter))
+        return decided if isinstance(decided, Phrase) else None
+
     def standing(self, hazard: Hazard, area: str) -> list[AlertChange]:
         """The latest line of each incident that stands there; real ones first."""
         matters = (self._matters.get((hazard, area, simulated)) for simulated in (False, True))
@@ -153,10 +162,12 @@ class Alerting:
         return changes
 
     def _act(self, action: Action, at: int) -> list[AlertChange]:
-        for matter in self._matters.values():
-            if matter.incident and matter.incident.latest.alert == action.alert:
-                return matter.act(action, at, self._count(matter), self._line)
-        return []
+        matter = self._matter_of(action.alert)
+        return matter.act(action, at, self._count(matter), self._line) if matter else []
+
+    def _matter_of(self, alert: str) -> Matter | None:
+        standing = (matter for matter in self._matters.values() if matter.incident)
+        return next((m for m in standing if m.incident and m.incident.latest.alert == alert), None)
 
     def _count(self, matter: Matter) -> Count:
         return Count(

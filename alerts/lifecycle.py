@@ -123,13 +123,30 @@ NOTED = "Note."
 PROPOSED = "All-clear proposed: a second person has to confirm it."
 CLEARED_BY_ONE = "All-clear given by a person on duty."
 CLEARED_BY_TWO = "All-clear given by two people on duty."
-REFUSALS = (
+REFUSALS: tuple[str, ...] = (
     STILL_SAID := "The sources still say {level}: an all-clear is not possible now.",
     NEEDS_NOTE := "An all-clear needs a note that says why.",
     NEEDS_SECOND := "The all-clear of a red has to be confirmed by another person.",
     EMPTY_NOTE := "The note is empty.",
     ALREADY := "This alert has been acknowledged already.",
+    NOT_OPEN := "There is no open alert {alert}.",
     UNKNOWN_ACTION := "There is no action {kind}.",
+)
+
+# Everything that a line's reason or a refusal may say of itself: message ids of the catalogues.
+TEXTS: tuple[str, ...] = (
+    NOT_SAID,
+    DUE_NOW,
+    BACK,
+    SILENT,
+    SEEN_AGAIN,
+    STANDS,
+    ACKNOWLEDGED,
+    NOTED,
+    PROPOSED,
+    CLEARED_BY_ONE,
+    CLEARED_BY_TWO,
+    *REFUSALS,
 )
 
 

@@ -81,15 +81,19 @@ class Matter(msgspec.Struct):
         self.check_at = self._next_check(at)
         return changes
 
+    def decide(self, action: Action, at: int, count: Count) -> Decision | Phrase:
+        """What a person's action would change, or why it would change nothing."""
+        if self.incident is None:
+            return Phrase(text=lifecycle.NOT_OPEN, values={"alert": action.alert})
+        seen = self._tally(at, count).seen
+        return lifecycle.by_person(self.incident, action.kind, action.person, action.note, seen)
+
     def act(self, action: Action, at: int, count: Count, write: Write) -> list[AlertChange]:
         """What a person's action changes."""
-        if self.incident is None:
-            return []
-        seen = self._tally(at, count).seen
-        decided = lifecycle.by_person(self.incident, action.kind, action.person, action.note, seen)
+        decided = self.decide(action, at, count)
         if isinstance(decided, Phrase):
             # What was asked is not done, but a note that came with it is kept.
-            if not action.note.strip():
+            if self.incident is None or not action.note.strip():
                 return []
             decided = Decision(Input.NOTE, self.incident.level, decided)
         line = self._apply(decided, at, write, action)
