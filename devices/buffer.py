@@ -47,15 +47,16 @@ class Message(NamedTuple):
 class Buffer:
     """Messages of many devices in one file (or in memory, for tests: path ":memory:").
 
-    Raises SettingsError where the file can't be used or another process has it.
+    Raises SettingsError where the file can't be used or another process has it (after
+    `patience_s`: one that was just killed may still be going).
     """
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, patience_s: float = 5.0) -> None:
         self._path = path
         try:
             if isinstance(path, Path):
                 path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(path, isolation_level=None, timeout=5.0)
+            self._db = sqlite3.connect(path, isolation_level=None, timeout=patience_s)
             for pragma in ("locking_mode = EXCLUSIVE", "journal_mode = WAL"):
                 self._db.execute(f"PRAGMA {pragma}").fetchall()
             self._db.executescript(_SCHEMA)
