@@ -71,3 +71,9 @@ def progress(db: Database, name: str) -> Progress | None:
     through_at, positions, snapshot = rows[0]
     numbers = msgspec.json.decode(positions, type=dict[str, int])
     return Progress(from_datetime(through_at), numbers, snapshot)
+
+
+def through_at(db: Database, name: str) -> int | None:
+    """How far a follower has come, without its snapshot; None before the first time."""
+    rows = db.run("SELECT through_at FROM progress WHERE name = %s", (name,))
+    return from_datetime(rows[0][0]) if rows else None
