@@ -1,1 +1,35 @@
-"""The command line and whole-system start."""
+"""The command line and whole-system start, and what a notebook needs: `open_dataset`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["open_dataset"]
+
+
+def open_dataset(
+    *,
+    station: str,
+    quantities: Sequence[str] | None = None,
+    time: slice = slice(None),
+    data: str | Path | None = None,
+) -> xr.Dataset:
+    """A station's readings with their flags, units and provenance (see `store.datasets`).
+
+    quantities  names; None for all that the station has
+    time        `slice(start, stop)`, both in the span; RFC 3339 text, datetime or datetime64
+    data        data folder of a running `hoshyar up`; else HOSHYAR_HOME's, else HOSHYAR_DSN
+
+    Raises SettingsError where nothing runs, InputError for an unknown station or quantity,
+    StoreUnavailable where the database doesn't answer.
+    """
+    from hoshyar.access import opened
+    from store import datasets
+
+    with opened(Path(data) if data is not None else None) as db:
+        return datasets.open_dataset(db, station=station, quantities=quantities, time=time)

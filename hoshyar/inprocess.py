@@ -54,7 +54,7 @@ def play(
     """Every change of every incident of the case; `done` is called after each chunk."""
     registry = Registry.of(in_stored_order(case.network))
     intake, memory = Intake(registry, scenario=True), Memory()
-    engine = Engine(registry.network, registry.series_number, started_at=case.start_at)
+    engine = Engine(registry, started_at=case.start_at)
     alerting = Alerting(registry.network, scenario=True)
     changes: list[AlertChange] = []
     for chunk in chunks:

@@ -124,12 +124,12 @@ class Supervisor:
             watched.due_s = self._clock() + delay_s(watched.failures)
             self._say(f"{watched.part.name} can't be started, trying again: {error}")
 
-    def must_live(self) -> None:
-        """Raise for a part that gave up while the system starts: its last words say why."""
+    def must_live(self, most: int = 3) -> None:
+        """Raise for a part that gives up, or died more than `most` times in quick succession."""
         for watched in self._watched:
             if watched.part.exit_code == WRONG_SETTINGS:
                 raise SettingsError(watched.part.last_words() or f"{watched.part.name} gave up")
-            if watched.failures > 3:
+            if watched.failures > most:
                 words = watched.part.last_words()
                 raise StoreUnavailable(f"{watched.part.name} does not start: {words}")
 

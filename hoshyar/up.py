@@ -14,6 +14,7 @@ from hoshyar.folder import DataFolder, explained
 from hoshyar.interrupts import Interrupts, Stopped
 from hoshyar.supervisor import supervised
 from hoshyar.system import System, need_free, read_settings
+from hoshyar.words import say
 from records.clock import WallClock
 from records.errors import SettingsError, StoreUnavailable
 from records.network import Network
@@ -67,10 +68,6 @@ def up(
         say("stopped, nothing is left running")
     finally:
         folder.release()
-
-
-def say(line: str) -> None:
-    print(f"hoshyar: {line}", file=sys.stderr, flush=True)
 
 
 def _start(system: System, settings: Settings) -> None:

@@ -1,0 +1,216 @@
+"""The command line. Each command imports what it needs when it runs, so that `--help` is quick."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="Early-warning sensors and joint-lab data.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+device = typer.Typer(help="Enrol and revoke devices.", no_args_is_help=True)
+db = typer.Typer(help="The database.", no_args_is_help=True)
+quarantine = typer.Typer(help="Messages that could not become readings.", no_args_is_help=True)
+alert = typer.Typer(help="Incidents.", no_args_is_help=True)
+app.add_typer(device, name="device")
+app.add_typer(db, name="db")
+app.add_typer(quarantine, name="quarantine")
+app.add_typer(alert, name="alert")
+
+Data = Annotated[Path | None, typer.Option("--data", help="Data folder (HOSHYAR_HOME).")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command()
+def up(
+    data: Data = None,
+    scenario: Annotated[str | None, typer.Option(help="What the simulated devices live.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the simulation.")] = None,
+    broker_port: Annotated[int | None, typer.Option(help="Port of the embedded broker.")] = None,
+    ui_port: Annotated[int | None, typer.Option(help="Port of the screens.")] = None,
+) -> None:
+    """Start everything on this machine; Ctrl-C stops it."""
+    from hoshyar.up import up
+
+    up(data, scenario, broker_port, ui_port, seed)
+
+
+@app.command()
+def status(
+    data: Data = None,
+    as_json: AsJson = False,
+    stage: Annotated[
+        str, typer.Option(help="Say nothing; exit code 0 when this stage runs, else 1.")
+    ] = "",
+) -> None:
+    """Say what runs, how much is stored and what is open."""
+    from hoshyar.status import as_text, is_running, status
+
+    found = status(data)
+    if stage:
+        raise typer.Exit(0 if is_running(found, stage) else 1)
+    print(json.dumps(found, indent=2) if as_json else as_text(found))
+
+
+@app.command()
+def doctor(data: Data = None) -> None:
+    """Check this machine; exit code 1 when something must be mended."""
+    from hoshyar.doctor import examine
+
+    findings = examine(data)
+    for finding in findings:
+        print(finding)
+    raise typer.Exit(1 if any(finding.wrong for finding in findings) else 0)
+
+
+@app.command()
+def replay(
+    case: Annotated[Path, typer.Argument(help="Folder with case.toml.")],
+    speed: Annotated[
+        str, typer.Option(help="N times as fast as it happened; max: in process, no services.")
+    ] = "fast",
+    alerts: Annotated[Path | None, typer.Option(help="Write alert lines here.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Keep the data in this empty folder.")] = None,
+) -> None:
+    """Play a recorded case through the whole chain and print its alert lines."""
+    from hoshyar.replay import replay
+
+    replay(case, speed, alerts, data)
+
+
+@app.command()
+def detect(
+    detector: str,
+    input_file: Annotated[Path, typer.Argument(metavar="INPUT", help="CSV, plain or gzip.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="CSV that is written.")],
+    param: Annotated[list[str] | None, typer.Option(help="NAME=VALUE, may be repeated.")] = None,
+) -> None:
+    """Score a file with the live code of one detector."""
+    from hoshyar.detection import detect
+
+    detect(detector, input_file, out, param or [])
+
+
+@app.command()
+def detectors(as_json: AsJson = False) -> None:
+    """List the detectors."""
+    from models.catalogue import describe
+
+    found = describe()
+    if as_json:
+        print(json.dumps(found, indent=2, ensure_ascii=False))
+        return
+    for one in found:
+        print(f"{one['name']:<18} {one['hazard']:<14} {', '.join(one['quantities'])}")
+
+
+@device.command("list")
+def device_list(data: Data = None, as_json: AsJson = False) -> None:
+    """List the enrolled devices."""
+    from hoshyar.enrolled import devices
+
+    found = devices(data)
+    if as_json:
+        print(json.dumps(found, indent=2))
+        return
+    for one in found:
+        marks = [word for word in ("simulated", "revoked") if one[word]]
+        print(f"{one['id']:<24} {one['station']:<24} {' '.join(marks)}".rstrip())
+
+
+@device.command("add")
+def device_add(
+    file: Annotated[
+        Path, typer.Argument(help="TOML or JSON with [[device]], [[series]]...; - reads JSON.")
+    ],
+    data: Data = None,
+) -> None:
+    """Enrol what a file describes in the tables of case.toml."""
+    from hoshyar.enrolled import add
+
+    print(add(file, data))
+
+
+@device.command("revoke")
+def device_revoke(id: str, data: Data = None) -> None:  # noqa: A002 (the name that users see)
+    """From now on its messages are those of an unknown device."""
+    from hoshyar.enrolled import revoke
+
+    revoke(id, data)
+
+
+@db.command("migrate")
+def db_migrate(data: Data = None) -> None:
+    """Bring the database to this program's schema."""
+    from hoshyar.access import find
+    from store.migrations import migrate
+
+    dsn, _ = find(data)
+    done = migrate(dsn)
+    print(f"applied {', '.join(map(str, done))}" if done else "nothing to do")
+
+
+@quarantine.command("list")
+def quarantine_list(
+    data: Data = None,
+    as_json: AsJson = False,
+    limit: Annotated[int, typer.Option(help="How many, the newest first.")] = 50,
+) -> None:
+    """List the newest messages in quarantine, with their reasons."""
+    from hoshyar.enrolled import quarantined
+
+    found = quarantined(data, limit)
+    if as_json:
+        print(json.dumps(found, indent=2, ensure_ascii=False))
+        return
+    for one in found:
+        print(f"{one['received_at']}  {one['reason']:<28} {one['topic']}  {one['detail']}")
+
+
+@alert.command("list")
+def alert_list(data: Data = None, as_json: AsJson = False) -> None:
+    """List the incidents that are not over."""
+    from hoshyar.desk import open_incidents
+
+    found = open_incidents(data)
+    if as_json:
+        print(json.dumps(found, indent=2, ensure_ascii=False))
+        return
+    for one in found:
+        by = f"  acknowledged by {one['acknowledged_by']}" if one["acknowledged_by"] else ""
+        print(f"{one['level']:<7} {one['alert']}  {one['reason']}{by}")
+
+
+@alert.command("acknowledge")
+def alert_acknowledge(
+    id: str,  # noqa: A002 (the name that users see)
+    person: Annotated[str, typer.Option(help="Who acknowledges.")],
+    note: Annotated[str, typer.Option(help="What is being done.")] = "",
+    data: Data = None,
+) -> None:
+    """Say that somebody has taken an incident on."""
+    from hoshyar.desk import acknowledge
+
+    acknowledge(id, person, note, data)
+
+
+def main() -> int:
+    """Run a command. Exit codes: 0, 1 it failed, 2 something that was given is wrong."""
+    from records.errors import HoshyarError, SettingsError
+
+    try:
+        app(prog_name="hoshyar")
+    except HoshyarError as error:
+        print(f"hoshyar: {error}", file=sys.stderr)
+        return 2 if isinstance(error, SettingsError) else 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
