@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 from models.detector import Crossing, Detector, Floats, Rows, Said, Slot, State, Watched
 from records.errors import SettingsError
 from records.levels import Level
+from records.quantities import QUANTITIES
 from records.times import SECOND
 
 _NEVER = -(2**63)
+_LEVELS = np.array([Level.GREEN, Level.YELLOW, Level.ORANGE, Level.RED], np.uint8)
 _OWN = {
     "bank_first_at": Slot("int64", (), _NEVER),
     "bank_newest_at": Slot("int64", (), _NEVER),
@@ -32,7 +34,8 @@ _OWN = {
 class Outcome:
     """What a batch of readings led to, columns in the order of the readings given.
 
-    scored      False for rows that were skipped (not newer than what their series had)
+    scored      False for rows that were skipped: not newer than what their series had, or outside
+                what a sensor of the quantity can read
     score       higher is more unusual; NaN while unknown
     p_value     NaN where there is none
     level       the level of the series after this row
@@ -56,6 +59,8 @@ class Bank:
         self.state: State = {name: slot.array(len(watched)) for name, slot in self.spec.items()}
         self._fixed = detector.fixed(self.watched)
         self._limits = detector.limits(self.watched)
+        ranges = [_plausible(w) for w in self.watched]
+        self._low, self._high = np.array(ranges, np.float64).reshape(-1, 2).T.copy()
 
     def advance(
         self,
@@ -98,7 +103,7 @@ class Bank:
     ) -> None:
         newest = self.state["bank_newest_at"]
         before_at = newest[at]
-        fresh = measured_at > before_at
+        fresh = (measured_at > before_at) & (value >= self._low[at]) & (value <= self._high[at])
         if not fresh.all():
             out.level[rows] = self.state["bank_level"][at]
             rows, at, before_at = rows[fresh], at[fresh], before_at[fresh]
@@ -132,9 +137,8 @@ class Bank:
     ) -> NDArray[np.uint8]:
         """Levels after one round: up at once, down when below the kept limit for `hold_s`."""
         state = self.state
-        green = np.uint8(Level.GREEN)
-        up = green + (score[:, None] >= self._limits.up[at]).sum(axis=1, dtype=np.uint8)
-        kept = green + (score[:, None] >= self._limits.keep[at]).sum(axis=1, dtype=np.uint8)
+        up = _highest(score, self._limits.up[at])
+        kept = _highest(score, self._limits.keep[at])
         # An unknown score says nothing: the level stays as it was.
         kept = np.where(np.isnan(score), before, kept)
         held = kept >= before
@@ -143,7 +147,7 @@ class Bank:
         level = np.maximum(up, np.where(holding, before, kept))
         if self.detector.cold_start_s:
             age = measured_at - state["bank_first_at"][at]
-            level = np.where(age < self.detector.cold_start_s * SECOND, green, level)
+            level = np.where(age < self.detector.cold_start_s * SECOND, _LEVELS[0], level)
         state["bank_held_at"][at] = np.where(level == before, held_at, measured_at)
         state["bank_level"][at] = level
         settled: NDArray[np.uint8] = level.astype(np.uint8)
@@ -209,6 +213,18 @@ class Bank:
             raise SettingsError(f"saved state of {self.detector.name}: {error}") from None
         kept[here] = True
         return kept
+
+
+def _highest(score: Floats, limits: Floats) -> NDArray[np.uint8]:
+    """The highest level whose limit is reached; a limit that is not set (inf) is passed over."""
+    reached = (score[:, None] >= limits) * _LEVELS[1:]
+    return np.maximum(reached.max(axis=1), _LEVELS[0])
+
+
+def _plausible(watched: Watched) -> tuple[float, float]:
+    """Lowest and highest value that any sensor of the quantity reads, in its canonical unit."""
+    known = QUANTITIES.get(watched.quantity)
+    return (known.low, known.high) if known else (-np.inf, np.inf)
 
 
 def _key(watched: Watched) -> tuple[str, str, str]:

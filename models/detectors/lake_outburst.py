@@ -70,11 +70,12 @@ class LakeOutburst(JointDetector):
     quantities = frozenset({"lake_level", "stage"})
     card = (
         "Outburst of a glacial or moraine-dammed lake. Votes: regression slope and fall from the "
-        "recent highest level of each lake gauge, rise of each stage below it. Orange: one lake "
-        "gauge falls and no other gauge of that lake contradicts; red: a stage downstream rises, "
-        "or the fall persists. Onset: time of the fall plus travel time along the river. Null: "
-        "any fall of 0.15 m in an hour. Tested on simulated outbursts only. Regulated lakes whose "
-        "gates can lower them faster than 0.3 m an hour need other limits."
+        "recent highest level of each lake gauge, rise of each stage below it. Orange: the lake "
+        "falls and no other gauge of it contradicts, or falls half as much while a stage "
+        "downstream rises; red: it falls and a stage downstream rises, or the fall persists. "
+        "Onset: time of the fall plus travel time along the river. Null: any fall of 0.15 m in an "
+        "hour. Tested on simulated outbursts only. Regulated lakes whose gates can lower them "
+        "faster than 0.3 m an hour need other limits."
     )
 
     def __init__(
@@ -158,8 +159,9 @@ class LakeOutburst(JointDetector):
 class _Lake:
     """The votes that matter for one lake.
 
-    falling, against  lake gauges that vote orange or red, and those that see and do not
-    rising            stages below that began to rise with it or after it
+    falling  lake gauges that vote yellow or more
+    against  lake gauges that see and do not
+    rising   stages below that began to rise with it or after it
     """
 
     station: str
@@ -175,15 +177,20 @@ class _Lake:
     def drop_m(self) -> float:
         return max(-float(vote.evidence["change"]) for vote in self.falling)
 
-    def judged(self, *, was_red: bool) -> tuple[Level, str]:
-        """The level, and the sentence that says why. What was red stays red while it falls."""
+    def judged(self, *, was_red: bool) -> tuple[Level, str] | None:
+        """The level, and the sentence that says why; None while the signs are too weak.
+
+        What was red stays red while it falls.
+        """
+        most = max(vote.level for vote in self.falling)
         if self.rising:
-            return Level.RED, CONFIRMED
-        persists = any(vote.level == Level.RED for vote in self.falling)
-        if was_red or (persists and not self.against):
+            return (Level.RED if was_red or most >= Level.ORANGE else Level.ORANGE), CONFIRMED
+        if was_red or (most == Level.RED and not self.against):
             return Level.RED, EMPTYING
+        if most == Level.YELLOW:
+            return None
         if self.against:
-            return (Level.ORANGE if persists else Level.YELLOW), ONE_SENSOR
+            return (Level.ORANGE if most == Level.RED else Level.YELLOW), ONE_SENSOR
         return Level.ORANGE, FALLING
 
 
@@ -212,7 +219,7 @@ def _of_lake(
             )
             for reach in reaches
         ]
-    falling = tuple(v for v in seeing if v.level >= Level.ORANGE)
+    falling = tuple(v for v in seeing if v.level >= Level.YELLOW)
     if not falling:
         return []
     below = {name for reach in reaches for name in reach.stations}
@@ -226,15 +233,19 @@ def _of_lake(
         and _when(v) >= since
     )
     lake = _Lake(station, falling, tuple(v for v in seeing if v not in falling), rising)
-    return [_said(lake, reach, before.get(_key(station, reach))) for reach in reaches]
+    said = [_said(lake, reach, before.get(_key(station, reach))) for reach in reaches]
+    return [statement for statement in said if statement]
 
 
-def _said(lake: _Lake, reach: Reach, before: Statement | None) -> Statement:
+def _said(lake: _Lake, reach: Reach, before: Statement | None) -> Statement | None:
     """The statement to one area; its onset stays as it was first said."""
+    judged = lake.judged(was_red=before is not None and before.level == Level.RED)
+    if judged is None:
+        return None
+    level, text = judged
     onset_at = before.onset_at if before else None
     if onset_at is None and reach.travel_s is not None:
         onset_at = _when(lake.first) + round(reach.travel_s * SECOND)
-    level, text = lake.judged(was_red=before is not None and before.level == Level.RED)
     values: Values = {"lake": lake.station, "drop": rounded(lake.drop_m, 2)}
     if text == CONFIRMED:
         values["station"] = lake.rising[0].watched.station
@@ -249,7 +260,7 @@ def _said(lake: _Lake, reach: Reach, before: Statement | None) -> Statement:
         stations=tuple(sorted({lake.station, *(v.watched.station for v in lake.rising)})),
         reason=Phrase(text=text, values=values),
         onset_at=onset_at,
-        score=lake.first.score,
+        score=max((v.score for v in lake.falling if v.score is not None), default=None),
         evidence={
             "falling": [v.watched.id for v in lake.falling],
             "against": [v.watched.id for v in lake.against],

@@ -1,0 +1,142 @@
+"""The core of `hoshyar detect`: a file of series through the live detector code to a table."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models.bank import Bank, Outcome
+from models.catalogue import detector_class, make
+from models.detector import Detector
+from models.series_file import SeriesFile, read
+from records.errors import InputError, SettingsError
+from records.language import phrase
+from records.levels import Level
+from records.statements import Phrase
+
+HEADER = ("series", "measured_at", "score", "p_value", "level", "reason")
+
+Row = tuple[str, str, str, str, str, str]
+
+
+def detect(
+    detector_name: str, input_path: Path, output_path: Path, params: Mapping[str, str]
+) -> int:
+    """Score the file at `input_path` and write the table to `output_path`.
+
+    `params` are texts as given on the command line. Returns the number of rows. Nothing but the
+    input and the parameters is read. Raises SettingsError for an unknown detector or parameter
+    and InputError for a file that can't be read; then nothing is written.
+    """
+    detector = make(detector_name, converted(detector_class(detector_name), params))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(HEADER)
+    rows = list(table(detector, read(input_path)))
+    writer.writerows(rows)
+    try:
+        output_path.write_text(text.getvalue(), encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{output_path} can't be written: {error}") from None
+    return len(rows)
+
+
+def table(detector: Detector, file: SeriesFile) -> Iterator[Row]:
+    """One row a value, in the order of the file: what `detect` writes.
+
+    A series that the detector can't take has rows without a score. Raises InputError where it can
+    take none of them.
+    """
+    seats = _seats(detector, file)
+    watched = [file.columns[place].watched for place in seats]
+    bank = Bank(detector, watched)
+    seat_of = np.full(len(file.columns), -1, np.intp)
+    seat_of[list(seats)] = np.arange(len(seats))
+    seat = seat_of[file.place]
+    mine = np.flatnonzero(seat >= 0)
+    outcome = bank.advance(seat[mine], file.measured_at[mine], file.value[mine])
+    reasons = _reasons(seat[mine].tolist(), outcome)
+    scored = iter(zip(outcome.score.tolist(), outcome.p_value.tolist(), reasons, strict=True))
+    levels = iter(outcome.level.tolist())
+    for place, written_at, own in zip(
+        file.place.tolist(), file.written_at, (seat >= 0).tolist(), strict=True
+    ):
+        name = file.columns[place].name
+        if not own:
+            yield name, written_at, "", "", Level.GREEN.word, ""
+            continue
+        score, p_value, reason = next(scored)
+        yield name, written_at, _number(score), _number(p_value), Level(next(levels)).word, reason
+
+
+def _seats(detector: Detector, file: SeriesFile) -> list[int]:
+    seats = [i for i, column in enumerate(file.columns) if detector.takes(column.watched)]
+    if file.columns and not seats:
+        wanted = ", ".join(sorted(detector.quantities)) or "a limit or a quantity"
+        raise InputError(f"{detector.name} can take none of the series (it takes: {wanted})")
+    return seats
+
+
+def _reasons(seats: list[int], outcome: Outcome) -> list[str]:
+    """Why each row's level is what it is: the words of the last change, none while green."""
+    said = {row: words.reason for row, _, words in outcome.crossings}
+    current: dict[int, str] = {}
+    levels = outcome.level.tolist()
+    reasons = []
+    for row, (seat, level) in enumerate(zip(seats, levels, strict=True)):
+        if row in said:
+            current[seat] = _english(said[row])
+        reasons.append(current.get(seat, "") if level > Level.GREEN else "")
+    return reasons
+
+
+def _english(reason: Phrase) -> str:
+    return phrase(reason, "en")
+
+
+def _number(value: float) -> str:
+    """The shortest text that reads back as the same bits; nothing for NaN."""
+    return "" if math.isnan(value) else repr(value)
+
+
+def converted(kind: type[Detector], texts: Mapping[str, str]) -> dict[str, Any]:
+    """Parameters from text, by the types of the constructor. Raises SettingsError."""
+    hints = typing.get_type_hints(kind.__init__)
+    return {
+        name: _converted(kind.name, name, hints[name], text) if name in hints else text
+        for name, text in texts.items()
+    }
+
+
+def _converted(detector: str, name: str, hint: Any, text: str) -> Any:
+    wanted = [t for t in typing.get_args(hint) or (hint,) if t is not types.NoneType]
+    try:
+        return _READ[wanted[0]](text)
+    except ValueError:
+        kind = wanted[0].__name__
+        raise SettingsError(f"{detector}: {name}={text!r} is not a {_WORDS[kind]}") from None
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(text)
+    return value
+
+
+def _truth(text: str) -> bool:
+    if text not in {"true", "false"}:
+        raise ValueError(text)
+    return text == "true"
+
+
+_READ: dict[type, Any] = {float: _finite, int: int, bool: _truth, str: str}
+_WORDS = {"float": "number", "int": "whole number", "bool": "truth value (true or false)"}
