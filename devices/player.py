@@ -5,7 +5,7 @@ request a line, and is answered on standard output when the broker has taken the
 
     ready 24396             at the start: how many messages the case has
     publish 0 1000          asked: the messages with places 0 to 999
-    published 0 1000        answered
+    published 0 1000        answered: the broker has them, or it can't be reached now
 
 The messages are a pure function of the case and a place says everything about one, so the player
 keeps nothing: after `kill -9` another one is asked for what is still missing, and a message that
@@ -16,12 +16,13 @@ broker's acknowledgement.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TextIO
 
 from paho.mqtt import client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.enums import CallbackAPIVersion
 
 from records.case import Case, Message
 from records.errors import SettingsError
@@ -29,43 +30,70 @@ from records.settings import BrokerAddress, Settings
 
 # How many messages the broker may hold unacknowledged: enough to keep it busy.
 UNDER_WAY = 500
-PATIENCE_S = 60.0
+LOOK_EVERY_S = 0.25
+PATIENCE_S = 10.0
 _log = logging.getLogger(__name__)
 
 
 class Publisher:
-    """One connection that publishes for all devices of a case, with QoS 1."""
+    """Publishes for all devices of a case, with QoS 1, each message once in its order.
+
+    A connection that is lost is not mended but replaced, and what was under way on it is dropped:
+    a client that sends it again by itself would let later messages overtake those that the broker
+    has forgotten. Who asks finds them missing in the ledger and asks again, in order.
+    """
 
     def __init__(self, settings: Settings, broker: BrokerAddress) -> None:
-        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv311)
-        self._client.max_inflight_messages_set(UNDER_WAY)
-        self._client.reconnect_delay_set(1, 5)
-        if settings.broker_user:
-            password = settings.broker_password.reveal()
-            self._client.username_pw_set(settings.broker_user, password)
-        if broker.tls:
-            self._client.tls_set(settings.broker_ca or None)
-        # Not waiting for the connection: the broker may be on its way up.
-        self._client.connect_async(broker.host, broker.port, keepalive=30)
-        self._client.loop_start()
+        self._settings = settings
+        self._broker = broker
+        self._client: mqtt.Client | None = None
 
-    def publish(self, messages: Sequence[Message]) -> None:
-        """Hand the messages over in order; ends when the broker has taken them all.
-
-        After a lost connection the client sends again what was under way. Gives up on a message
-        silently after PATIENCE_S: the asker finds it missing in the ledger and asks again.
-        """
-        under_way = [self._client.publish(m.topic, m.payload, qos=1) for m in messages]
+    def publish(self, messages: Sequence[Message]) -> bool:
+        """Hand messages over in order; True when the broker has taken them all."""
+        client = self._connected()
+        if client is None:
+            return False
+        under_way = [client.publish(m.topic, m.payload, qos=1) for m in messages]
         for sent in under_way:
-            if sent.rc in {MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_NO_CONN}:
-                sent.wait_for_publish(PATIENCE_S)
-            if not sent.is_published():
-                _log.warning("the broker did not take a message within %s s", PATIENCE_S)
-                return
+            while client.is_connected() and not sent.is_published():
+                sent.wait_for_publish(LOOK_EVERY_S)
+            if not client.is_connected():
+                self.close()
+                return False
+        return True
+
+    def _connected(self) -> mqtt.Client | None:
+        if self._client and self._client.is_connected():
+            return self._client
+        self.close()
+        client = mqtt.Client(
+            CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv311, reconnect_on_failure=False
+        )
+        client.max_inflight_messages_set(UNDER_WAY)
+        if self._settings.broker_user:
+            password = self._settings.broker_password.reveal()
+            client.username_pw_set(self._settings.broker_user, password)
+        if self._broker.tls:
+            client.tls_set(self._settings.broker_ca or None)
+        try:
+            client.connect(self._broker.host, self._broker.port, keepalive=30)
+        except OSError as error:
+            _log.info("the broker can't be reached: %s", error)
+            time.sleep(LOOK_EVERY_S)
+            return None
+        client.loop_start()
+        self._client = client
+        until_s = time.monotonic() + PATIENCE_S
+        while not client.is_connected() and time.monotonic() < until_s:
+            time.sleep(0.01)
+        return client if client.is_connected() else None
 
     def close(self) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
+        """Drop the connection and what is under way on it."""
+        if self._client:
+            self._client.disconnect()
+            self._client.loop_stop()
+            self._client = None
 
 
 def play(folder: Path, settings: Settings, asked: Iterable[str], answers: TextIO) -> None:
