@@ -1,4 +1,4 @@
-"""`python -m devices [simulate]`, `... network --json`, `... truth --scenario X --json`."""
+"""`python -m devices [simulate]`, or `play CASE`, `network --json`, `truth --scenario X`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import msgspec
 
@@ -32,6 +33,8 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
             _print_network(as_json=options.json)
         elif options.command == "truth":
             _print_truth(options)
+        elif options.command == "play":
+            play_case(options.case, environment)
         else:
             simulate(environment)
     except SettingsError as error:
@@ -45,13 +48,26 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
 
 def simulate(environment: Mapping[str, str]) -> None:
     """Run the simulated devices until SIGTERM or SIGINT."""
-    lifeline.hold(environment)
-    settings = Settings.read(environment)
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(name)s %(message)s")
+    settings = _begin(environment)
     caught: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, _frame: caught.append(number))
     Simulation(settings, WallClock()).run(lambda: bool(caught))
+
+
+def play_case(folder: Path, environment: Mapping[str, str]) -> None:
+    """Play a recorded case until standard input ends."""
+    # Here, because the simulation must stay small and needs nothing of it.
+    from devices.player import play
+
+    play(folder, _begin(environment), sys.stdin, sys.stdout)
+
+
+def _begin(environment: Mapping[str, str]) -> Settings:
+    lifeline.hold(environment)
+    settings = Settings.read(environment)
+    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(name)s %(message)s")
+    return settings
 
 
 def _print_network(*, as_json: bool) -> None:
@@ -86,8 +102,7 @@ def _lines(found: Truth) -> list[str]:
             lines.append(
                 f"{course.series}: arrives +{course.arrival_s:g} s, from {course.first:g}, "
                 f"{course.lowest:g} to {course.highest:g} {course.unit}, "
-                f"highest at +{course.highest_s:g} s"
-                + (f" ({crossed})" if crossed else "")
+                f"highest at +{course.highest_s:g} s" + (f" ({crossed})" if crossed else "")
             )
     return lines
 
@@ -96,6 +111,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m devices", description=__doc__)
     commands = parser.add_subparsers(dest="command")
     commands.add_parser("simulate", help="run the simulated devices (the default)")
+    played = commands.add_parser("play", help="play a recorded case when asked on standard input")
+    played.add_argument("case", type=Path)
     registry = commands.add_parser("network", help="what the registry must know of them")
     registry.add_argument("--json", action="store_true")
     told = commands.add_parser("truth", help="what really happens in a scenario")

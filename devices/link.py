@@ -31,10 +31,11 @@ _RECEIPT = msgspec.json.Decoder(Receipt)
 
 @dataclass(frozen=True)
 class Access:
-    """The broker, and how to get in: a device's user name is its id. `authority` is the file of
-    the certificate authority, "" = the system's."""
+    """The broker, and how to get in. `user` is "" where each device is a user of its own, named
+    as itself; `authority` is the file of the certificate authority, "" = the system's."""
 
     broker: BrokerAddress
+    user: str
     password: Secret
     authority: str
 
@@ -75,7 +76,8 @@ class Link:
         )
         client.connect_timeout = CONNECT_TIMEOUT_S
         if self._access.password:
-            client.username_pw_set(self.firmware.device, self._access.password.reveal())
+            user = self._access.user or self.firmware.device
+            client.username_pw_set(user, self._access.password.reveal())
         if self._access.broker.tls:
             client.tls_set(ca_certs=self._access.authority or None)
         will = msgspec.json.encode({"state": "offline", "boot": self.firmware.boot})

@@ -87,7 +87,7 @@ class Simulation:
         self._keep_alive()
         world = World(settings.seed, scenario, self._run.start_at)
         broker = settings.broker or BrokerAddress("127.0.0.1", settings.broker_port, tls=False)
-        access = Access(broker, settings.broker_password, settings.broker_ca)
+        access = Access(broker, settings.broker_user, settings.broker_password, settings.broker_ca)
         units = _units(settings.seed, self._buffer, self._selector, access, clock)
         self._fleet = Fleet(units, world, self._buffer, clock, self._selector, self._keep_alive)
         _write(self._folder / "truth.json", truth(settings.seed, scenario, self._run.start_at))
