@@ -13,12 +13,14 @@ import time
 from dataclasses import replace
 
 from lab_ui.hub import Hub
-from lab_ui.picture import Picture
+from lab_ui.picture import Picture, reason_of
 from records.clock import Clock
 from records.errors import StoreUnavailable
 from records.readings import concatenate
+from records.statements import Phrase
 from store import clock, figures, follow, incidents, queries, registry, stages, warnings
 from store.connection import Database, connect
+from store.incidents import Incident
 from store.registry import Registry
 
 PASS_S = 0.5  # readings are handed on at most this often
@@ -99,10 +101,12 @@ class Follower:
             self._loop.call_soon_threadsafe(self._hub.beat)
 
     def _read_state(self, db: Database) -> None:
+        opened = tuple(incidents.current(db))
         picture = replace(
             self._with_warnings(db),
             registry=self._registry(db),
-            incidents=tuple(incidents.current(db)),
+            incidents=opened,
+            reasons=self._reasons(db, opened),
             stages=tuple(stages.all(db)),
             scenario_at=clock.scenario(db),
             quarantined=figures.figures(db, self._clock.now()).quarantined,
@@ -110,6 +114,17 @@ class Follower:
         )
         if picture != self._picture:
             self._hand_state(picture)
+
+    def _reasons(self, db: Database, opened: tuple[Incident, ...]) -> dict[str, Phrase]:
+        """Read again only where an incident has changed."""
+        before = {i.last.alert: i.number for i in self._picture.incidents}
+        known = self._picture.reasons
+        return {
+            i.last.alert: known[i.last.alert]
+            if before.get(i.last.alert) == i.number and i.last.alert in known
+            else reason_of(incidents.history(db, i.last.alert))
+            for i in opened
+        }
 
     def _registry(self, db: Database) -> Registry:
         known = self._picture.registry

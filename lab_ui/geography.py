@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from records.network import Station
 
-REGION = (54.0, 19.0, 86.0, 42.0)  # west, south, east, north of the regional base map
+REGION = (36.0, 6.0, 104.0, 50.0)  # west, south, east, north of the regional base map
+HOME = (58.0, 22.0, 82.0, 38.0)  # what is shown while no station is enrolled
 SMALLEST_SPAN = 0.06  # degrees; a frame around one station still shows some land
 NEAR = 0.12  # share of the whole extent within which stations belong together
 
@@ -48,7 +49,7 @@ def frames(stations: Sequence[Station]) -> tuple[Frame, ...]:
     A network that is one group needs no close-up. Groups come with the largest first.
     """
     if not stations:
-        return (Frame(REGION, ()),)
+        return (Frame(HOME, ()),)
     groups = clusters(stations)
     ids = tuple(s.id for s in stations)
     if len(groups) == 1:

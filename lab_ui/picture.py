@@ -10,12 +10,14 @@ import numpy as np
 from records.clock import Clock
 from records.levels import Flag, Level, Status
 from records.readings import ReadingBatch
-from records.statements import HazardWarning
+from records.statements import AlertChange, HazardWarning, Phrase
 from store.incidents import Incident
 from store.registry import Registry
 from store.stages import Stage
 
 SILENT_STAGE_S = 15.0  # a stage beats every 2 s; after this long without a beat it is shown as down
+# Changes that say why the level is what it is; the others say what somebody did about it.
+LEVEL_CHANGES = frozenset({"raised", "escalated", "eased", "returned"})
 WATCHERS = ("ingest", "models", "alerts")  # without one of these nothing is watched
 
 
@@ -41,6 +43,7 @@ class Picture:
     last: Mapping[int, Last] = field(default_factory=dict)
     votes: Mapping[str, Level] = field(default_factory=dict)
     incidents: tuple[Incident, ...] = ()
+    reasons: Mapping[str, Phrase] = field(default_factory=dict)
     stages: tuple[Stage, ...] = ()
     quarantined: int = 0
     scenario_at: int | None = None
@@ -128,3 +131,9 @@ def _last_rows(series: np.ndarray) -> list[int]:
     """Places of each series' last row."""
     _, places = np.unique(series[::-1], return_index=True)
     return [len(series) - 1 - int(place) for place in places]
+
+
+def reason_of(history: Sequence[AlertChange]) -> Phrase:
+    """Why an incident has its level: the reason of the last change that set one."""
+    telling = [change for change in history if change.change in LEVEL_CHANGES]
+    return (telling or history)[-1].reason

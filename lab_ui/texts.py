@@ -5,7 +5,6 @@ from __future__ import annotations
 from records.language import is_draft, say
 
 TEXTS = {
-    "actual": "Actual",
     "exercise": "Exercise",
     "exercise_note": "Simulated devices: nothing on this screen is a real event.",
     "test": "Test",
@@ -25,17 +24,16 @@ TEXTS = {
     "blind": "blind: a sensor behind this is silent",
     "lead": "expected in",
     "lead_over": "expected now",
-    "opened": "opened",
-    "ago": "{age} ago",
+    "opened": "Opened",
+    "sensors": "What its sensors say now",
     "unwatched": "Unwatched",
     "all_watched": "Everything is watched.",
     "streams": "Streams",
-    "key_streams": "Key",
+    "key_streams": "Overview",
     "all_series": "All series",
     "no_reading": "no reading yet",
     "stale": "The store can't be read since {time}. What you see is old.",
     "link_lost": "This screen has lost its server since {time}. What you see is old.",
-    "connecting": "Connecting…",
     "boundaries": "Boundaries are not an endorsement. Dashed: disputed.",
     "map_source": "Natural Earth",
     "utc": "UTC",
@@ -53,9 +51,7 @@ TEXTS = {
     "quarantined": "Quarantined messages",
     "history": "History",
     "stations": "Stations",
-    "reason": "Reason",
     "detector": "Detector",
-    "by": "by {person}",
     "value": "Value",
     "unit": "Unit",
     "quantity": "Quantity",
@@ -63,9 +59,7 @@ TEXTS = {
     "measured": "Measured",
     "age": "Age",
     "level": "Level",
-    "series": "Series",
     "choose": "Choose an incident on the queue.",
-    "kiosk": "Full screen",
 }
 
 

@@ -14,12 +14,14 @@ from lab_ui.texts import any_draft, texts
 from records import times
 from records.clock import Clock
 from records.language import phrase, say
+from records.levels import Level
 from records.network import Series, Station
 from records.statements import AlertChange
 from store.incidents import Incident
 from store.registry import Registry
 
 STREAMS = 12  # charts that the wall shows at a time
+EVIDENCE = 6  # charts beside an incident on the desk
 SHORTEST_WINDOW = 10 * times.MINUTE
 WINDOW_INTERVALS = 120  # a series that is sampled seldom shows as many samples at least
 
@@ -167,7 +169,7 @@ def state(picture: Picture, clock: Clock, language: str) -> View:
         "status": picture.status().value,
         "levels": {numbers[i]: int(v) for i, v in picture.series_levels().items() if i in numbers},
         "stations": {i: int(v) for i, v in picture.station_levels().items()},
-        "incidents": [card(registry, i, language) for i in picture.open_incidents()],
+        "incidents": [card(picture, i, language) for i in picture.open_incidents()],
         "stages": stages(picture, clock, language),
         "quarantined": picture.quarantined,
         "stale": milliseconds(picture.stale_since),
@@ -190,9 +192,9 @@ def stages(picture: Picture, clock: Clock, language: str) -> list[View]:
     ]
 
 
-def card(registry: Registry, incident: Incident, language: str) -> View:
+def card(picture: Picture, incident: Incident, language: str) -> View:
     """One incident as the queue, the wall and the desk show it."""
-    change = incident.last
+    registry, change = picture.registry, incident.last
     return {
         "id": change.alert,
         "level": int(change.level),
@@ -202,7 +204,7 @@ def card(registry: Registry, incident: Incident, language: str) -> View:
         "area": area_name(registry, change.area, language),
         "station_ids": change.stations,
         "stations": [place_name(registry, s, language) for s in change.stations],
-        "reason": phrase(change.reason, language),
+        "reason": phrase(picture.reasons.get(change.alert, change.reason), language),
         "detector": change.detector,
         "status": change.status.value,
         "status_word": say(words.STATUSES[change.status], language),
@@ -218,6 +220,21 @@ def card(registry: Registry, incident: Incident, language: str) -> View:
 def place_name(registry: Registry, station: str, language: str) -> str:
     known = {s.id: s for s in registry.network.station}
     return station_name(known[station], language) if station in known else station
+
+
+def evidence(picture: Picture, incident: Incident) -> list[int]:
+    """Numbers of the series at an incident's stations, the most abnormal first, few enough."""
+    registry, stations = picture.registry, incident.last.stations
+    levels = picture.series_levels()
+    numbered = [registry.series_number[s.id] for s in registry.network.series]
+    here = [n for n in numbered if registry.series(n).station in stations]
+
+    def tells_less(number: int) -> tuple[int, bool, int]:
+        series = registry.series(number)
+        level = levels.get(series.id, Level.GREEN)
+        return -int(level), series.thresholds.red is None, stations.index(series.station)
+
+    return sorted(here, key=tells_less)[:EVIDENCE]
 
 
 def history_row(change: AlertChange, language: str) -> View:

@@ -5,7 +5,7 @@
     scripts/base_map.py package lab_ui/components/assets/base_map.json
 
 The package holds Natural Earth's land and countries as TopoJSON. Two maps are taken from it: the
-region of the two labs at 1:50 million, and the world's coast at 1:110 million for stations
+wide region of the two labs at 1:50 million, and the world's coast at 1:110 million for stations
 anywhere else. Where a boundary of the region is not agreed by those who share it (the line of
 control and the working boundary in Kashmir, the Siachen glacier, the boundaries of China with
 India and with Pakistan), it is kept apart, so that the screens draw it dashed.
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 Point = tuple[float, float]
-WEST, SOUTH, EAST, NORTH = 54.0, 19.0, 86.0, 42.0
+WEST, SOUTH, EAST, NORTH = 36.0, 6.0, 104.0, 50.0
 # South of this the boundary of India and Pakistan is agreed (but for a creek at the sea).
 AGREED_SOUTH_OF = 32.3
 

@@ -17,7 +17,7 @@ export default async function (component) {{
   return script.default(component);
 }}
 """
-NAMES = ("bar", "facts", "health", "incident", "queue", "station", "wall")
+NAMES = ("bar", "evidence", "facts", "health", "incident", "queue", "station", "wall")
 
 
 def _registered(name: str) -> Any:

@@ -13,13 +13,12 @@ from lab_ui.texts import texts
 from records.errors import StoreUnavailable
 from records.language import phrase, say
 from records.levels import Level
-from records.statements import Phrase
 from store import incidents
 from store.connection import Database
 from store.incidents import Incident
 
 REFRESH_S = 2.0
-Act = Callable[[Database], Phrase | None]
+Act = Callable[[Database], None]
 
 
 @st.fragment(run_every=REFRESH_S)
@@ -49,7 +48,7 @@ def queue(opened: tuple[Incident, ...], language: str) -> Incident | None:
     chosen = next((i for i in opened if i.last.alert == asked), first)
     data = {
         "texts": texts(language),
-        "cards": [views.card(picture.registry, i, language) for i in opened],
+        "cards": [views.card(picture, i, language) for i in opened],
         "selected": chosen.last.alert if chosen else None,
         "watching": not views.unwatched(picture, here.clock, language),
     }
@@ -64,9 +63,26 @@ def in_full(incident: Incident | None, language: str) -> None:
     here = runtime.current()
     data: views.View = {"texts": texts(language), "card": None, "history": []}
     if incident is not None:
-        data["card"] = views.card(here.hub.picture.registry, incident, language)
+        data["card"] = views.card(here.hub.picture, incident, language)
         data["history"] = history(incident, language)
     component("incident", data, key="incident_in_full")
+    if incident is not None:
+        sensors(incident, language)
+
+
+def sensors(incident: Incident, language: str) -> None:
+    picture = runtime.current().hub.picture
+    numbers = views.evidence(picture, incident)
+    data = {
+        "key": f"{language} {picture.registry.version} {incident.last.alert} {numbers}",
+        "language": language,
+        "texts": texts(language),
+        "series": [
+            views.series_view(picture.registry, picture.registry.series(n), language)
+            for n in numbers
+        ],
+    }
+    component("evidence", data, key="evidence")
 
 
 def history(incident: Incident, language: str) -> list[views.View]:
@@ -97,8 +113,7 @@ def answers(incident: Incident, language: str) -> None:
         help=None if person else say("Give your name first.", language),
         width="stretch",
     ):
-        now_at = runtime.current().hub.picture.now(runtime.current().clock)
-        act(lambda db: actions.acknowledge(db, alert, person, "", now_at), language)
+        act(lambda db: actions.acknowledge(db, alert, person), language)
     note = st.text_area(say("Note", language), key=f"note_{alert}", height=68, max_chars=1000)
     ending(incident, person, note.strip(), language)
     told = st.session_state.pop("told", None)
@@ -109,24 +124,25 @@ def answers(incident: Incident, language: str) -> None:
 def ending(incident: Incident, person: str, note: str, language: str) -> None:
     """The all-clear: a red takes a note and two people, which `alerts` decides."""
     red = incident.last.level == Level.RED
-    label = "All-clear (two people)" if red else "All-clear"
+    label = say("All-clear (two people)", language) if red else say("All-clear", language)
     if st.button(
-        say(label, language), key="all_clear", disabled=not (person and note), width="stretch"
+        label, key="all_clear", disabled=not (person and note), width="stretch"
     ):
-        here = runtime.current()
-        now_at, alert = here.hub.picture.now(here.clock), incident.last.alert
-        act(lambda db: actions.all_clear(db, alert, person, note, now_at), language)
+        alert = incident.last.alert
+        act(lambda db: actions.all_clear(db, alert, person, note), language)
 
 
 def act(what: Act, language: str) -> None:
     """Do it in the store and say what came of it, or that nothing could be recorded."""
     try:
         with runtime.current().store() as db:
-            refused = what(db)
+            what(db)
     except StoreUnavailable:
         said = say("The store can't be reached: nothing was recorded. Try again.", language)
+    except actions.Refused as refused:
+        said = phrase(refused.reason, language)
     else:
-        said = phrase(refused, language) if refused else say("Recorded.", language)
+        said = say("Recorded.", language)
     st.session_state["told"] = said
 
 

@@ -41,8 +41,11 @@ def station() -> None:
             on_click="ignore",
             width="stretch",
         )
-    charts(chosen, numbers, hours, language)
-    component("facts", {"rows": views.facts(registry, chosen, language)}, key="facts")
+    wide, narrow = st.columns([78, 22])
+    with wide:
+        charts(chosen, numbers, hours, language)
+    with narrow:
+        component("facts", {"rows": views.facts(registry, chosen, language)}, key="facts")
 
 
 def choose(stations: dict[str, Station], language: str) -> Station:

@@ -13,8 +13,8 @@ export class Maps {
     const overview = node("div", { class: "map-whole" }, this.frames[0].element);
     const closeups = node("div", { class: "map-closeups" });
     closeups.append(...this.frames.slice(1).map((frame) => frame.element));
-    parent.replaceChildren(overview, ...(this.frames.length > 1 ? [closeups] : []));
-    overview.append(node("div", { class: "map-note", text: `${texts.boundaries} ${texts.map_source}` }));
+    const note = node("div", { class: "map-note", text: `${texts.boundaries} ${texts.map_source}` });
+    parent.replaceChildren(overview, ...(this.frames.length > 1 ? [closeups] : []), note);
     base.then((loaded) => this.frames.forEach((frame) => frame.draw(loaded)));
     this.sizes = new ResizeObserver(() => this.frames.forEach((frame) => frame.place()));
     this.frames.forEach((frame) => this.sizes.observe(frame.element));
@@ -120,6 +120,7 @@ class Frame {
       this.over.append(svgNode("line", { x1, y1, x2, y2, class: "river" }));
     }
     const taken = shown.map((s) => box(...places[s.id], 16, 16));
+    taken.push([0, this.size[1] - 18, 120, this.size[1]]);
     this.markers = shown.map((s) => this.marker(...places[s.id], 14, [s.id], s.name));
     for (const station of shown) this.label(station, places[station.id], taken);
   }
@@ -153,7 +154,7 @@ class Frame {
     for (const [cx, cy] of spots) {
       const wanted = box(cx, cy - 4, width + 4, LABEL_HEIGHT);
       const inside = wanted[0] > 2 && wanted[2] < this.size[0] - 2
-        && wanted[1] > 2 && wanted[3] < this.size[1] - 16;
+        && wanted[1] > 2 && wanted[3] < this.size[1] - 2;
       if (inside && !taken.some((other) => overlap(other, wanted))) {
         taken.push(wanted);
         text.setAttribute("x", cx);

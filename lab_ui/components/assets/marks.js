@@ -103,13 +103,15 @@ export function styled(root, ...names) {
   }
 }
 
+const owned = new WeakMap();
+
 // The element that a component draws in, made once; what Streamlit calls again finds it again.
 export function own(parent, name) {
-  let element = parent.querySelector(`:scope > .${name}`);
-  if (!element) {
-    element = node("div", { class: `hoshyar ${name}` });
+  if (!owned.has(parent)) {
+    const element = node("div", { class: `hoshyar ${name}` });
     styled(parent, "hoshyar.css");
     parent.append(element);
+    owned.set(parent, element);
   }
-  return element;
+  return owned.get(parent);
 }

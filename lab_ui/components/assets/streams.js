@@ -120,7 +120,8 @@ export class Stream {
       tzDate: (time) => this.uPlot.tzDate(new Date(time), "Etc/UTC"),
       scales: { x: { range: () => this.span() }, y: { range: (_, low, high) => this.room(low, high) } },
       axes: [
-        { ...common, show: this.axis, size: 18, gap: 2, space: 90, values: this.times() },
+        // Not hidden where it has no room: this uPlot draws no axis after one that is hidden.
+        { ...common, size: this.axis ? 18 : 0, gap: 2, space: 90, values: this.times() },
         { ...common, size: 46, gap: 4, space: 22 },
       ],
       series: [
@@ -132,6 +133,7 @@ export class Stream {
   }
 
   times() {
+    if (!this.axis) return () => [];
     return (_, ticks) => ticks.map((time) => new Date(time).toISOString().slice(11, 16));
   }
 

@@ -80,9 +80,14 @@ class Wall {
     const title = `${series.place} · ${series.quantity} ${series.point} (${series.id})`;
     const element = node(
       "button", { type: "button", class: "tile", title, "data-series": series.id },
-      icon, node("span", { class: "tile-place muted", text: series.short }), ageOf,
-      node("span", { class: "tile-quantity", text: series.quantity }),
-      node("span", { class: "tile-reading" }, value, unit),
+      node(
+        "span", { class: "tile-row" },
+        icon, node("span", { class: "tile-place", text: series.short }), ageOf,
+      ),
+      node(
+        "span", { class: "tile-row" },
+        node("span", { class: "tile-quantity", text: series.quantity }), value, unit,
+      ),
     );
     element.onclick = () => this.turn(this.pageOf(series.n));
     return { series, element, icon, value, age: ageOf, level: null };
