@@ -94,9 +94,16 @@ def detect(
     param: Annotated[list[str] | None, typer.Option(help="NAME=VALUE, may be repeated.")] = None,
 ) -> None:
     """Score a file with the live code of one detector."""
-    from hoshyar.detection import detect
+    from models.detect import detect
 
-    detect(detector, input_file, out, param or [])
+    detect(detector, input_file, out, _pairs(param or []))
+
+
+def _pairs(params: list[str]) -> dict[str, str]:
+    for param in params:
+        if "=" not in param:
+            raise typer.BadParameter(f"--param {param!r}: give it as NAME=VALUE")
+    return dict(param.split("=", 1) for param in params)
 
 
 @app.command()

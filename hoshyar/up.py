@@ -72,9 +72,10 @@ def up(
 
 def _start(system: System, settings: Settings) -> None:
     need_free(settings.ui_host, settings.ui_port, "the screens", "--ui-port")
-    network = _describe_devices(system)
     if settings.broker is None:
         need_free("127.0.0.1", settings.broker_port, "the broker", "--broker-port")
+    network = _describe_devices(system)
+    if settings.broker is None:
         say("starting the broker")
         system.start_broker(settings.broker_port)
     if not settings.dsn:

@@ -1,0 +1,136 @@
+"""The command line: exit codes, one line for what a user got wrong, and nothing loaded for help."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def hoshyar(*arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **variables}
+    return subprocess.run(
+        [sys.executable, "-m", "hoshyar", *map(str, arguments)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def refused(done: subprocess.CompletedProcess[str]) -> str:
+    """The one line that a refused command says."""
+    assert done.returncode in {1, 2}
+    assert done.stdout == ""
+    assert done.stderr.endswith("\n")
+    assert done.stderr.count("\n") == 1
+    return done.stderr.removeprefix("hoshyar: ").rstrip()
+
+
+def test_help_loads_no_stage() -> None:
+    program = (
+        "import sys; from hoshyar.cli import app\n"
+        "try: app(['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'numpy', 'psycopg', 'xarray', 'sklearn', 'store', 'models', 'alerts'}\n"
+        "assert not heavy & sys.modules.keys(), heavy & sys.modules.keys()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("command", [["status"], ["device", "list"], ["alert", "list"]])
+def test_where_nothing_runs_it_is_said(tmp_path: Path, command: list[str]) -> None:
+    line = refused(hoshyar(*command, "--data", tmp_path))
+    assert line == (
+        f"nothing runs in {tmp_path}: start it with `hoshyar up`, name its folder with --data,"
+        " or set HOSHYAR_DSN"
+    )
+
+
+def test_every_wrong_setting_is_named_at_once(tmp_path: Path) -> None:
+    done = hoshyar("up", "--data", tmp_path, HOSHYAR_SEED="x", HOSHYAR_COLOUR="1")
+    assert done.returncode == 2
+    line = refused(done)
+    assert "HOSHYAR_SEED='x'" in line
+    assert "HOSHYAR_COLOUR is not a setting" in line
+
+
+@pytest.mark.parametrize("option", ["--ui-port", "--broker-port"])
+def test_an_occupied_port_is_said_with_the_option_that_changes_it(
+    tmp_path: Path, option: str
+) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as taken,
+        socket.create_server(("127.0.0.1", 0)) as other,
+    ):
+        port = taken.getsockname()[1]
+        free = other.getsockname()[1]
+        other.close()
+        ports = {"--ui-port": free, "--broker-port": free} | {option: port}
+        words = [str(word) for pair in ports.items() for word in pair]
+        done = hoshyar("up", "--data", tmp_path, *words)
+    last = done.stderr.strip().splitlines()[-1]
+    assert done.returncode == 2
+    assert f"port {port} on 127.0.0.1" in last
+    assert f"name another port with {option}" in last
+
+
+def test_a_database_that_is_not_there_is_said_in_one_line(tmp_path: Path) -> None:
+    dsn = "postgresql://someone:very-secret@127.0.0.1:1/none"
+    done = hoshyar("db", "migrate", "--data", tmp_path, HOSHYAR_DSN=dsn)
+    assert done.returncode == 1
+    assert "very-secret" not in refused(done)
+
+
+def test_a_file_in_the_place_of_the_data_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("")
+    line = refused(hoshyar("up", "--data", tmp_path / "data"))
+    assert line.startswith(f"{tmp_path / 'data'} is not a folder")
+
+
+def test_a_replay_of_no_case_is_refused(tmp_path: Path) -> None:
+    assert "case.toml can't be read" in refused(hoshyar("replay", tmp_path))
+    assert "give a number above 0, or max" in refused(hoshyar("replay", tmp_path, "--speed", "0"))
+    keep = ("--speed", "max", "--data", tmp_path / "kept")
+    assert "keeps no data" in refused(hoshyar("replay", tmp_path, *keep))
+
+
+def test_detectors_are_listed_as_json() -> None:
+    done = hoshyar("detectors", "--json")
+    assert done.returncode == 0
+    wanted = {"name", "hazard", "quantities", "params", "cold_start_s", "experimental"}
+    assert all(wanted <= one.keys() for one in json.loads(done.stdout))
+
+
+def test_an_unknown_detector_and_a_param_without_value_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("series,measured_at,value\n")
+    files = (tmp_path / "in.csv", "-o", tmp_path / "out.csv")
+    assert "there is no detector 'mood'" in refused(hoshyar("detect", "mood", *files))
+    done = hoshyar("detect", "stage-limit", *files, "--param", "x")
+    assert done.returncode == 2
+    assert "NAME=VALUE" in done.stderr
+
+
+def test_the_doctor_says_what_is_well_and_what_is_not(tmp_path: Path) -> None:
+    done = hoshyar("doctor", "--data", tmp_path / "new", HOSHYAR_DSN="host=127.0.0.1 port=1")
+    assert done.returncode == 1
+    lines = done.stdout.splitlines()
+    assert [line for line in lines if line.startswith("bad ")] == [
+        line for line in lines if line.startswith("bad  database: ")
+    ]
+    assert f"ok   data folder {tmp_path / 'new'}" in lines

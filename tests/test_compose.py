@@ -1,0 +1,220 @@
+"""The compose file can't be run where no Docker engine is, so it is held to the code instead."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+import yaml
+
+from hoshyar.cli import app
+from records.settings import TABLE, Settings
+
+ROOT = Path(__file__).parent.parent
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+OURS = sorted(name for name, service in SERVICES.items() if "build" in service)
+ONE_SHOT = {"migrate", "enrol"}
+STAGES = {"ingest", "models", "alerts", "lab_ui", "devices"}
+BROKER_CONF = (ROOT / "docker/mosquitto/mosquitto.conf").read_text("utf-8")
+# What scripts/make-secrets writes, and the variables that each file sets.
+SECRETS = {
+    "database.env": {"HOSHYAR_DSN"},
+    "timescaledb.env": {"POSTGRES_PASSWORD"},
+    "ingest.env": {"HOSHYAR_BROKER_USER", "HOSHYAR_BROKER_PASSWORD"},
+    "alerts.env": {"HOSHYAR_BROKER_USER", "HOSHYAR_BROKER_PASSWORD"},
+    "devices.env": {"HOSHYAR_BROKER_USER", "HOSHYAR_BROKER_PASSWORD"},
+}
+
+
+def variables(name: str) -> dict[str, str]:
+    """What the service's program finds in its environment; secrets as placeholders."""
+    found = {key: str(value) for key, value in SERVICES[name].get("environment", {}).items()}
+    for path in SERVICES[name].get("env_file", []):
+        found |= dict.fromkeys(SECRETS[Path(path).name], "secret")
+    return found
+
+
+def commands(name: str) -> Iterator[list[str]]:
+    """Command lines of a service: its own, its health check's, and those in a shell pipe."""
+    service = SERVICES[name]
+    check = service.get("healthcheck", {}).get("test", ["CMD"])[1:]
+    for line in (service.get("command", []), check):
+        if line[:2] == ["sh", "-c"]:
+            yield from (part.split() for part in re.split(r"\||&&", line[2]))
+        elif line:
+            yield line
+
+
+def exists(command: list[str]) -> bool:
+    if command[:2] == ["python", "-m"]:
+        package = importlib.util.find_spec(command[2])
+        return (
+            package is not None and importlib.util.find_spec(f"{command[2]}.__main__") is not None
+        )
+    if command[0] == "hoshyar":
+        group: Any = typer.main.get_command(app)
+        words = [word for word in command[1:] if not word.startswith("-")]
+        while words and hasattr(group, "commands"):
+            if words[0] not in group.commands:
+                return False
+            group = group.commands[words.pop(0)]
+        options = {option for parameter in group.params for option in parameter.opts}
+        return all(word in options for word in command[1:] if word.startswith("--"))
+    return False
+
+
+def test_every_stage_of_the_design_is_a_service() -> None:
+    assert set(SERVICES) == STAGES | ONE_SHOT | {"mosquitto", "timescaledb"}
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_every_command_exists(name: str) -> None:
+    found = list(commands(name))
+    assert found
+    assert [command for command in found if not exists(command)] == []
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_every_variable_is_a_documented_setting_with_a_good_value(name: str) -> None:
+    ours = {key: value for key, value in variables(name).items() if key.startswith("HOSHYAR_")}
+    assert ours.keys() <= {setting.variable for setting in TABLE.values()}
+    Settings.read(ours)
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_every_service_has_a_health_check_or_ends_by_itself(name: str) -> None:
+    service = SERVICES[name]
+    if name in ONE_SHOT:
+        assert (service["restart"], "healthcheck" in service) == ("no", False)
+    else:
+        assert service["restart"] == "unless-stopped"
+        assert service["healthcheck"]["test"][0] == "CMD"
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_what_a_stage_needs_is_set(name: str) -> None:
+    found = variables(name)
+    assert "HOSHYAR_DSN" in found
+    talks = name in {"ingest", "alerts", "devices"}
+    broker = {"HOSHYAR_BROKER", "HOSHYAR_BROKER_CA", "HOSHYAR_BROKER_USER"}
+    assert (broker <= found.keys()) == talks
+
+
+def test_the_health_check_of_a_stage_asks_for_that_stage() -> None:
+    for name in STAGES:
+        assert SERVICES[name]["healthcheck"]["test"] == [
+            "CMD",
+            "hoshyar",
+            "status",
+            "--stage",
+            name,
+        ]
+
+
+def test_the_brokers_address_agrees_with_its_configuration() -> None:
+    listeners = re.findall(r"^listener (\d+)", BROKER_CONF, re.MULTILINE)
+    for name in ("ingest", "alerts", "devices"):
+        broker = Settings.read(
+            {k: v for k, v in variables(name).items() if k.startswith("HOSHYAR_")}
+        ).broker
+        assert broker is not None
+        assert (broker.host, broker.tls) == ("mosquitto", True)
+        assert str(broker.port) in listeners
+    checked = SERVICES["mosquitto"]["healthcheck"]["test"]
+    assert checked[-1] in listeners
+
+
+def test_published_ports_are_on_loopback_and_listened_on() -> None:
+    listened = {
+        "mosquitto": set(re.findall(r"^listener (\d+)", BROKER_CONF, re.MULTILINE)),
+        "lab_ui": {variables("lab_ui")["HOSHYAR_UI_PORT"]},
+    }
+    published = {name: s["ports"] for name, s in SERVICES.items() if "ports" in s}
+    assert published.keys() == listened.keys()
+    for name, ports in published.items():
+        for port in ports:
+            host, outside, inside = port.split(":")
+            assert (host, outside) == ("127.0.0.1", inside)
+            assert inside in listened[name]
+
+
+def test_every_mounted_file_exists_or_is_made_by_make_secrets() -> None:
+    made = {"mosquitto", "mosquitto/ca.crt"}
+    for service in SERVICES.values():
+        for mount in service.get("volumes", []):
+            source, target = mount.split(":")[:2]
+            assert target.startswith("/")
+            if source.startswith("./docker/secrets/"):
+                assert source.removeprefix("./docker/secrets/") in made
+            elif source.startswith("./"):
+                assert (ROOT / source).is_file(), source
+            else:
+                assert source in COMPOSE["volumes"]
+        for path in service.get("env_file", []):
+            assert Path(path).name in SECRETS
+
+
+def test_the_broker_reads_what_is_mounted() -> None:
+    mounts = dict(m.split(":")[1::-1] for m in SERVICES["mosquitto"]["volumes"])
+    for path in re.findall(r"^\w+ (/mosquitto/\S+)", BROKER_CONF, re.MULTILINE):
+        assert any(path.startswith(target.rstrip("/")) for target in mounts), path
+
+
+def test_the_authoritys_certificate_is_where_the_setting_says() -> None:
+    for name in ("ingest", "alerts", "devices"):
+        targets = [mount.split(":")[1] for mount in SERVICES[name]["volumes"]]
+        assert variables(name)["HOSHYAR_BROKER_CA"] in targets
+
+
+def test_the_database_is_the_one_that_the_address_names() -> None:
+    script = (ROOT / "scripts/make-secrets").read_text("utf-8")
+    found = re.search(r"postgresql://(\w+):\{word\}@(\w+):(\d+)/(\w+)", script)
+    assert found is not None
+    user, host, port, name = found.groups()
+    environment = SERVICES[host]["environment"]
+    assert (environment["POSTGRES_USER"], environment["POSTGRES_DB"], port) == (user, name, "5432")
+
+
+def test_make_secrets_writes_every_env_file_and_they_are_never_committed() -> None:
+    script = (ROOT / "scripts/make-secrets").read_text("utf-8")
+    stages = re.search(r"^STAGES = \((.+)\)$", script, re.MULTILINE)
+    assert stages is not None
+    names = {f"{name}.env" for name in re.findall(r'"(\w+)"', stages[1])}
+    names |= set(re.findall(r'"(\w+\.env)"', script))
+    assert names == SECRETS.keys()
+    assert "docker/secrets/" in (ROOT / ".gitignore").read_text("utf-8").splitlines()
+
+
+def test_no_password_stands_in_a_file() -> None:
+    for name in SERVICES:
+        assert not [key for key in SERVICES[name].get("environment", {}) if "PASSWORD" in key]
+    assert "allow_anonymous false" in BROKER_CONF
+
+
+def test_the_brokers_limit_is_that_of_ingest() -> None:
+    limit = re.search(r"^message_size_limit (\d+)$", BROKER_CONF, re.MULTILINE)
+    assert limit is not None
+    assert limit[1] == TABLE["max_payload_bytes"].default
+
+
+def test_the_image_copies_every_package_and_pins_what_it_installs() -> None:
+    text = (ROOT / "Dockerfile").read_text("utf-8")
+    packages = {"records", "store", "ingest", "models", "alerts", "lab_ui", "hoshyar", "devices"}
+    assert set(re.findall(r"^COPY (\w+) \1$", text, re.MULTILINE)) == packages
+    ignored = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
+    assert {f"!{package}" for package in packages} <= set(ignored)
+    assert "-r requirements.lock" in text
+    assert not [s["image"] for s in SERVICES.values() if s["image"].endswith(":latest")]
+
+
+def test_dependencies_name_services_and_conditions_that_can_be_met() -> None:
+    for service in SERVICES.values():
+        for needed, how in service.get("depends_on", {}).items():
+            ends = how["condition"] == "service_completed_successfully"
+            assert ends == (needed in ONE_SHOT)
