@@ -109,15 +109,21 @@ class Delivery(threading.Thread):
     def __init__(
         self, dsn: str, name: str, channel: Channel, clock: Clock, stop: threading.Event
     ) -> None:
-        super().__init__(name=f"delivery-{name}")
+        # A daemon: an answer that doesn't come must not keep the stage from stopping.
+        super().__init__(name=f"delivery-{name}", daemon=True)
         self._dsn, self._clock, self._stop_asked = dsn, clock, stop
         self._round = Round(name, channel)
-        self.ended_well = False
+        self._finished = False
 
     @property
     def undelivered(self) -> int:
         """Messages that were not delivered at the last pass."""
         return self._round.undelivered
+
+    @property
+    def died(self) -> bool:
+        """True where the thread ended otherwise than asked."""
+        return bool(self.ident) and not self.is_alive() and not self._finished
 
     def run(self) -> None:
         """Until asked to stop. Whatever ends it ends the stage: a mute stage is a dead one."""
@@ -129,7 +135,7 @@ class Delivery(threading.Thread):
                 except StoreUnavailable as error:
                     log.warning("delivery waits: %s", error)
                     self._stop_asked.wait(1.0)
-            self.ended_well = True
+            self._finished = True
         finally:
             self._stop_asked.set()
 

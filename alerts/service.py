@@ -20,6 +20,7 @@ from store.connection import Database, connect
 
 _BEAT_EVERY_S = 2.0
 _LOOK_EVERY_S = 1.0
+_PATIENCE_S = 3.0
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 8.0
 
@@ -57,10 +58,10 @@ class Service:
             self._follow_for_ever()
         finally:
             self._stop.set()
-            started = [delivery for delivery in self._deliveries if delivery.ident]
-            for delivery in started:
-                delivery.join()
-        return 0 if all(delivery.ended_well for delivery in started) else 1
+            for delivery in self._deliveries:
+                if delivery.ident:
+                    delivery.join(_PATIENCE_S)
+        return int(any(delivery.died for delivery in self._deliveries))
 
     def _follow_for_ever(self) -> None:
         while not self._stop.is_set():
