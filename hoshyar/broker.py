@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
+import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from iotcore import IotCoreBroker
 
 from records import lifeline
 from records.errors import SettingsError
-from records.settings import Settings
+from records.settings import BrokerAddress, Settings
 
 HOST = "127.0.0.1"
 # Above the largest payload that ingest can be set to take (16 MiB), so that a payload over the
@@ -74,6 +79,10 @@ def serve(settings: Settings) -> None:
     path = configure(settings.home, settings.broker_port)
     # The broker's own log has a line for each packet.
     logging.getLogger("rumqttd").setLevel(logging.CRITICAL)
+    # It waits in native code, where Python's own handlers would never get their turn.
+    signals = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    threading.Thread(target=_end_on, args=(signals,), daemon=True).start()
     try:
         IotCoreBroker(config_path=str(path)).run_forever()
     except OSError as error:
@@ -81,6 +90,11 @@ def serve(settings: Settings) -> None:
             f"port {settings.broker_port} on {HOST}, for the broker, can't be had ({error}): end"
             " the program that has it, or set HOSHYAR_BROKER_PORT to another one"
         ) from error
+
+
+def _end_on(signals: set[signal.Signals]) -> None:
+    signal.sigwait(signals)
+    os._exit(0)
 
 
 # CONNECT of MQTT 3.1.1 with a clean session, an empty client id and 10 s keep-alive.
@@ -110,6 +124,33 @@ def wait_until_ready(host: str, port: int, timeout_s: float) -> bool:
             return False
         time.sleep(0.02)
     return True
+
+
+@contextmanager
+def running(folder: Path, port: int, timeout_s: float = 20.0) -> Iterator[BrokerAddress]:
+    """A broker of one's own while the block runs: for tests and benchmarks.
+
+    Raises SettingsError where it does not come up.
+    """
+    reading, writing = os.pipe()
+    environment = {name: text for name, text in os.environ.items() if "HOSHYAR_" not in name}
+    environment |= {
+        "HOSHYAR_HOME": str(folder),
+        "HOSHYAR_BROKER_PORT": str(port),
+        "HOSHYAR_LIFELINE": str(reading),
+    }
+    child = subprocess.Popen(
+        [sys.executable, "-m", "hoshyar.broker"], env=environment, pass_fds=(reading,)
+    )
+    try:
+        if not wait_until_ready(HOST, port, timeout_s) or child.poll() is not None:
+            raise SettingsError(f"the broker on port {port} does not come up")
+        yield BrokerAddress(HOST, port, False)
+    finally:
+        for descriptor in (reading, writing):
+            os.close(descriptor)
+        child.terminate()
+        child.wait()
 
 
 def main() -> int:

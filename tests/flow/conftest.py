@@ -1,0 +1,69 @@
+"""Brokers that flow tests run on: the embedded one, and Debian's Mosquitto where it is installed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hoshyar import broker as embedded
+from records.settings import BrokerAddress
+
+MOSQUITTO = shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+BROKERS = ["embedded", *(["mosquitto"] if MOSQUITTO else [])]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class RunningBroker:
+    """A broker process on a port of its own that can be killed and started again."""
+
+    def __init__(self, kind: str, folder: Path) -> None:
+        self.kind = kind
+        self.address = BrokerAddress("127.0.0.1", free_port(), False)
+        self._folder = folder
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        if self.kind == "mosquitto":
+            config = self._folder / "mosquitto.conf"
+            config.write_text(
+                f"listener {self.address.port} 127.0.0.1\nallow_anonymous true\n"
+                "max_inflight_messages 5000\nmax_queued_messages 200000\n"
+                "log_dest none\n"
+            )
+            command = [str(MOSQUITTO), "-c", str(config)]
+        else:
+            command = [sys.executable, "-m", "hoshyar.broker"]
+        environment = {**os.environ, "HOSHYAR_HOME": str(self._folder)}
+        environment["HOSHYAR_BROKER_PORT"] = str(self.address.port)
+        self._child = subprocess.Popen(command, env=environment)
+        assert embedded.wait_until_ready(self.address.host, self.address.port, 20)
+
+    def kill(self) -> None:
+        if self._child is not None:
+            self._child.send_signal(signal.SIGKILL)
+            self._child.wait()
+            self._child = None
+
+
+@pytest.fixture(params=BROKERS)
+def broker(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningBroker]:
+    """A broker of the test's own, once of each kind."""
+    running = RunningBroker(request.param, tmp_path_factory.mktemp("broker"))
+    running.start()
+    yield running
+    running.kill()
