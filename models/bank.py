@@ -14,7 +14,17 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from models.detector import Crossing, Detector, Floats, Rows, Said, Slot, State, Watched
+from models.detector import (
+    Crossing,
+    Detector,
+    Floats,
+    Rows,
+    Said,
+    Slot,
+    State,
+    Watched,
+    unusual,
+)
 from records.errors import SettingsError
 from records.levels import Level
 from records.quantities import QUANTITIES
@@ -57,7 +67,7 @@ class Bank:
         self.watched = tuple(watched)
         self.spec = {**_OWN, **detector.slots()}
         self.state: State = {name: slot.array(len(watched)) for name, slot in self.spec.items()}
-        self._fixed = detector.fixed(self.watched)
+        self._fixed = {n: _sealed(a) for n, a in detector.fixed(self.watched).items()}
         self._limits = detector.limits(self.watched)
         ranges = [_plausible(w) for w in self.watched]
         self._low, self._high = np.array(ranges, np.float64).reshape(-1, 2).T.copy()
@@ -115,7 +125,8 @@ class Bank:
         gap_s = np.where(first, np.nan, (measured_at - np.where(first, 0, before_at)) / SECOND)
         if first.any():
             self.state["bank_first_at"][at[first]] = measured_at[first]
-        scores = self.detector.step(Rows(at, measured_at, gap_s, value), self.state, self._fixed)
+        given = Rows(*map(_sealed, (at, measured_at, gap_s, value)))
+        scores = self.detector.step(given, self.state, self._fixed)
         out.scored[rows] = True
         out.score[rows] = scores.score
         if scores.p_value is not None:
@@ -178,8 +189,9 @@ class Bank:
 
     @property
     def identity(self) -> list[Any]:
-        """What must be the same for saved state to be of use: name, version, parameters."""
-        return [self.detector.name, self.detector.version, self.detector.get_params()]
+        """What must be the same for saved state to be of use."""
+        slots = {name: [slot.dtype, list(slot.shape)] for name, slot in self.spec.items()}
+        return [self.detector.name, self.detector.version, self.detector.get_params(), slots]
 
     def save(self) -> bytes:
         """The state of all series as bytes: the same bytes for the same state."""
@@ -195,13 +207,13 @@ class Bank:
         """Take over the state of the series that are the same as when it was saved.
 
         A series that is new or measures something else starts afresh, and all do when the
-        detector's version or parameters changed. Returns which were taken over. Raises
+        detector's version, parameters or slots changed. Returns which were taken over. Raises
         SettingsError for bytes that are no saved state.
         """
         kept = np.zeros(len(self.watched), np.bool_)
         try:
             found = msgspec.msgpack.decode(saved)
-            if found["identity"] != msgspec.msgpack.decode(msgspec.msgpack.encode(self.identity)):
+            if found["identity"] != _plain(self.identity):
                 return kept
             old = {tuple(key): there for there, key in enumerate(found["series"])}
             pairs = [(i, old[k]) for i, k in enumerate(map(_key, self.watched)) if k in old]
@@ -215,10 +227,34 @@ class Bank:
         return kept
 
 
+def score_samples(detector: Detector, samples: Floats, watched: Watched) -> Floats:
+    """Scores of one series from a fresh start, with scikit-learn's sign: higher is more normal.
+
+    `samples` has shape (n, 2): seconds since 1970 UTC, value in the quantity's canonical unit; in
+    order of time. NaN while unknown.
+    """
+    measured_at = np.rint(samples[:, 0] * SECOND).astype(np.int64)
+    place = np.zeros(len(samples), np.intp)
+    return unusual(Bank(detector, [watched]).advance(place, measured_at, samples[:, 1]).score)
+
+
+def _sealed(array: NDArray[Any]) -> NDArray[Any]:
+    """A view that a detector can't write to."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def _plain(value: Any) -> Any:
+    """As it comes back from a snapshot."""
+    return msgspec.msgpack.decode(msgspec.msgpack.encode(value))
+
+
 def _highest(score: Floats, limits: Floats) -> NDArray[np.uint8]:
     """The highest level whose limit is reached; a limit that is not set (inf) is passed over."""
     reached = (score[:, None] >= limits) * _LEVELS[1:]
-    return np.maximum(reached.max(axis=1), _LEVELS[0])
+    highest: NDArray[np.uint8] = np.maximum(reached.max(axis=1), _LEVELS[0])
+    return highest
 
 
 def _plausible(watched: Watched) -> tuple[float, float]:

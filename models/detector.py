@@ -154,8 +154,8 @@ class Detector:
     @classmethod
     def parameters(cls) -> dict[str, Any]:
         """Name and default of each constructor parameter, in order."""
-        signature = inspect.signature(cls.__init__)
-        return {n: p.default for n, p in list(signature.parameters.items())[1:] if n != "kwargs"}
+        given = list(inspect.signature(cls.__init__).parameters.values())[1:]
+        return {p.name: p.default for p in given if p.kind == p.POSITIONAL_OR_KEYWORD}
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002
         """The constructor parameters, as scikit-learn's estimators give them."""
