@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from records.readings import ReadingBatch, empty
+from records.readings import ReadingBatch
 
 _HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TRAILER = b"\xff\xff"
@@ -36,10 +36,11 @@ _WIDTHS = {
 # The columns of table `reading`, in its order.
 STORED = ("series", "measured_at", "value", "flag", "checks", "late", "received_at", "worker",
           "batch")  # fmt: skip
-# What is read: the last one tells the batches apart.
-FOLLOWED = ("series", "measured_at", "value", "flag", "checks", "late", "received_at", "batch")
-ARRAYS = ", ".join(f"array_agg({column})" for column in FOLLOWED)
+ARRAYS = ", ".join(f"array_agg({column})" for column in STORED)
 _ARRAY_HEAD = 20
+_NOTHING = np.empty(0)
+# The commit that a row came in.
+ORIGIN = np.dtype([("worker", np.int16), ("batch", np.int64)])
 _MOMENTS = frozenset({"measured_at", "received_at"})
 
 
@@ -65,13 +66,11 @@ def pack(
     return _HEADER + rows.tobytes() + _TRAILER
 
 
-def unpack(groups: Sequence[Sequence[bytes]]) -> tuple[ReadingBatch, NDArray[np.int64]]:
-    """The readings of rows of `ARRAYS`, in their order; beside them the batch number of each."""
-    if not groups:
-        return empty(), np.empty(0, np.int64)
+def unpack(groups: Sequence[Sequence[bytes]]) -> tuple[ReadingBatch, NDArray[Any]]:
+    """The readings of rows of `ARRAYS`, in their order; beside them the `ORIGIN` of each."""
     column = {
-        name: np.concatenate([_elements(name, group[n]) for group in groups])
-        for n, name in enumerate(FOLLOWED)
+        name: np.concatenate([_elements(name, group[n]) for group in groups] or [_NOTHING])
+        for n, name in enumerate(STORED)
     }
     readings = ReadingBatch(
         series=column["series"].astype(np.int32),
@@ -82,7 +81,9 @@ def unpack(groups: Sequence[Sequence[bytes]]) -> tuple[ReadingBatch, NDArray[np.
         checks=column["checks"].astype(np.uint8),
         late=column["late"].astype(np.bool_),
     )
-    return readings, column["batch"].astype(np.int64)
+    origin = np.empty(len(readings), ORIGIN)
+    origin["worker"], origin["batch"] = column["worker"], column["batch"]
+    return readings, origin
 
 
 def _elements(column: str, array: bytes) -> NDArray[Any]:

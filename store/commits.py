@@ -117,10 +117,10 @@ def _attempt(db: Database, work: Commit, direct: bool) -> Committed:
 def _next_number(db: Database, work: Commit) -> int:
     # The row stays locked until the end of the transaction: numbers appear in their order.
     rows = db.run(
-        "INSERT INTO worker VALUES (%s, 1, 0, 0, 0, 0, %s)"
-        " ON CONFLICT (number) DO UPDATE SET last_batch = worker.last_batch + 1,"
-        " received_at = greatest(worker.received_at, excluded.received_at) RETURNING last_batch",
-        (work.worker, to_datetime(work.received_at)),
+        "INSERT INTO worker VALUES (%s, 1, 0, 0, 0, 0, NULL)"
+        " ON CONFLICT (number) DO UPDATE SET last_batch = worker.last_batch + 1"
+        " RETURNING last_batch",
+        (work.worker,),
     )
     return int(rows[0][0])
 
@@ -202,7 +202,8 @@ def _say_statuses(db: Database, statuses: tuple[DeviceStatus, ...]) -> None:
                     said.device,
                     to_datetime(said.received_at),
                 )
-                for said in statuses
+                # In one order, so that two workers can't wait for each other.
+                for said in sorted(statuses, key=lambda said: (said.device, said.received_at))
             ],
         )
 
@@ -214,11 +215,13 @@ def _record(db: Database, work: Commit, done: Committed, quarantined: int) -> No
     counts = (done.stored, done.repeated, done.revised, quarantined)
     db.run(
         "WITH total AS (UPDATE worker SET stored = stored + %s, repeated = repeated + %s,"
-        " revised = revised + %s, quarantined = quarantined + %s WHERE number = %s)"
+        " revised = revised + %s, quarantined = quarantined + %s,"
+        " received_at = greatest(received_at, %s) WHERE number = %s)"
         " INSERT INTO batch VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
         " RETURNING pg_notify('batch', %s)",
         (
             *counts,
+            to_datetime(work.received_at) if len(measured) else None,
             work.worker,
             work.worker,
             done.number,

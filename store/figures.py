@@ -31,7 +31,7 @@ def figures(db: Database, now_at: int) -> Figures:
     """As of `now_at` (microseconds). Its cost does not grow with what is stored."""
     stored, quarantined, last = db.run(
         "SELECT coalesce(sum(stored), 0)::int8, coalesce(sum(quarantined), 0)::int8,"
-        " max(received_at) FILTER (WHERE stored > 0) FROM worker"
+        " max(received_at) FROM worker"
     )[0]
     recent = db.run(
         "SELECT coalesce(sum(stored), 0)::int8 FROM batch"

@@ -10,11 +10,11 @@ import numpy as np
 
 from records.readings import ReadingBatch
 from records.times import from_datetime
-from store.binary import ARRAYS, FOLLOWED, unpack
+from store.binary import ARRAYS, STORED, unpack
 from store.connection import Database
 
 _LIMIT_BATCHES = 5_000
-_COLUMNS = ", ".join(FOLLOWED)
+_COLUMNS = ", ".join(STORED)
 _SPAN = "worker = %s AND batch BETWEEN %s AND %s AND measured_at BETWEEN %s AND %s"
 # A row that was replaced since is read from where it was moved to: a batch never changes.
 # Those come first: of two values for one key in one batch the later one is in `reading`.
@@ -48,7 +48,7 @@ class _Header:
 def positions(db: Database) -> dict[int, int]:
     """The last batch of each worker: where one starts who follows only what comes from now on."""
     rows = db.run("SELECT number, last_batch FROM worker")
-    return {worker: number for worker, number in rows}
+    return dict(rows)
 
 
 def batches_after(
@@ -72,7 +72,8 @@ def _of_worker(db: Database, worker: int, position: int, limit_rows: int) -> lis
     headers = _headers(db, worker, position, limit_rows)
     if not headers:
         return []
-    readings, batch = unpack(_rows(db, worker, headers))
+    readings, origin = unpack(_rows(db, worker, headers))
+    batch = origin["batch"]
     order = np.lexsort((readings.measured_at, readings.series, readings.received_at, batch))
     readings, batch = readings.take(order), batch[order]
     numbers = [header.number for header in headers]

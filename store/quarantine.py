@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from records.errors import Reason
 from records.times import from_datetime
 from store.connection import Database
+from store.text import moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +40,12 @@ def counts(db: Database) -> dict[tuple[int | None, Reason], int]:
     """Entries by (device number or None, reason)."""
     rows = db.run("SELECT device, reason, count(*) FROM quarantine GROUP BY device, reason")
     return {(device, Reason(reason)): count for device, reason, count in rows}
+
+
+def digests(db: Database, since_at: int) -> dict[bytes, int]:
+    """Arrival (microseconds) of what came since then, by SHA-256 of topic, a NUL and payload."""
+    rows = db.run(
+        "SELECT digest, max(received_at) FROM quarantine WHERE received_at >= %s GROUP BY digest",
+        (moment(since_at),),
+    )
+    return {digest: from_datetime(received_at) for digest, received_at in rows}

@@ -104,8 +104,9 @@ CREATE TABLE worker (
     repeated bigint NOT NULL,
     revised bigint NOT NULL,
     quarantined bigint NOT NULL,
-    received_at timestamptz NOT NULL
+    received_at timestamptz
 );
+COMMENT ON COLUMN worker.received_at IS 'newest arrival of a batch that had readings';
 
 CREATE TABLE batch (
     worker smallint NOT NULL REFERENCES worker,
@@ -182,6 +183,7 @@ CREATE TABLE quarantine (
     digest bytea NOT NULL,
     UNIQUE (digest, received_at)
 );
+CREATE INDEX quarantine_received_at ON quarantine (received_at);
 CREATE INDEX quarantine_reason ON quarantine (device, reason);
 COMMENT ON COLUMN quarantine.digest IS 'SHA-256 of topic and payload: a commit sent twice keeps one';
 
