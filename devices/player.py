@@ -105,19 +105,18 @@ def play(folder: Path, settings: Settings, asked: Iterable[str], answers: TextIO
     try:
         _say(answers, f"ready {len(messages)}")
         for line in asked:
-            first, end = _span(line, len(messages))
+            first, end = _span(line)
             publisher.publish(messages[first:end])
             _say(answers, f"published {first} {end}")
     finally:
         publisher.close()
 
 
-def _span(line: str, count: int) -> tuple[int, int]:
+def _span(line: str) -> tuple[int, int]:
     words = line.split()
     if len(words) != 3 or words[0] != "publish" or not all(w.isdecimal() for w in words[1:]):
         raise SettingsError(f"the player was asked {line.strip()!r}, not 'publish FIRST END'")
-    first, end = int(words[1]), int(words[2])
-    return min(first, count), min(end, count)
+    return int(words[1]), int(words[2])
 
 
 def _say(answers: TextIO, line: str) -> None:

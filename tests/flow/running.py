@@ -1,0 +1,116 @@
+"""`hoshyar` commands as processes, for the flow tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_S = 120.0
+
+
+def environment() -> dict[str, str]:
+    """What a fresh shell has: no setting of ours, and the code of this checkout."""
+    ours = {k: v for k, v in os.environ.items() if not k.startswith("HOSHYAR_")}
+    return {**ours, "PYTHONPATH": str(ROOT)}
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return int(listening.getsockname()[1])
+
+
+def until(true: Callable[[], Any], what: str, timeout_s: float = PATIENCE_S) -> Any:
+    """The first true answer. Fails the test after `timeout_s`."""
+    until_s = time.monotonic() + timeout_s
+    while time.monotonic() < until_s:
+        if answer := true():
+            return answer
+        time.sleep(0.05)
+    raise AssertionError(f"{what}: not within {timeout_s} s")
+
+
+class Command:
+    """A running `hoshyar ...`; its lines on both outputs are collected."""
+
+    def __init__(self, *arguments: str | Path) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "hoshyar", *map(str, arguments)],
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            process_group=0,
+        )
+        self.lines: list[str] = []
+        self._ended: queue.Queue[None] = queue.Queue()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.append(line.rstrip("\n"))
+        self._ended.put(None)
+
+    def said(self, words: str) -> bool:
+        assert self.process.poll() is None or any(words in line for line in self.lines), self.lines
+        return any(words in line for line in self.lines)
+
+    def family(self) -> list[psutil.Process]:
+        """This process and all its children, and theirs."""
+        own = psutil.Process(self.process.pid)
+        return [own, *own.children(recursive=True)]
+
+    def interrupt(self) -> None:
+        """Ctrl-C at its terminal: a SIGINT for its process group."""
+        os.killpg(self.process.pid, signal.SIGINT)
+
+    def end(self) -> int:
+        """Wait for its end; returns the exit code."""
+        code = self.process.wait(PATIENCE_S)
+        self._ended.get(timeout=PATIENCE_S)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        return code
+
+    def force(self) -> None:
+        """End it whatever it does, at the end of a test."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.end()
+
+
+def gone(processes: list[psutil.Process], timeout_s: float = 30.0) -> list[str]:
+    """Command lines of those that still live after a while: [] when nothing is left behind."""
+    _, alive = psutil.wait_procs(processes, timeout=timeout_s)
+    return [" ".join(process.cmdline()) for process in alive]
+
+
+def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "hoshyar", *map(str, arguments)],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_S,
+    )
+
+
+def status(data: Path) -> dict[str, Any]:
+    done = run("status", "--data", data, "--json")
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found

@@ -1,0 +1,161 @@
+"""`hoshyar up`: it stands, mends itself, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.flow.running import Command, free_port, gone, run, status, until
+
+PARTS = ["broker", "database", "ingest", "models", "alerts", "lab_ui", "devices"]
+
+
+def up(data: Path) -> Command:
+    ports = ("--broker-port", str(free_port()), "--ui-port", str(free_port()))
+    return Command("up", "--data", data, "--scenario", "quiet", *ports)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("up") / "data"
+
+
+@pytest.fixture(scope="module")
+def running(data: Path) -> Iterator[Command]:
+    command = up(data)
+    try:
+        until(lambda: command.said("the first reading was stored"), "the first reading")
+        yield command
+    finally:
+        command.force()
+
+
+def stage(data: Path, name: str) -> dict[str, Any]:
+    return next(s for s in status(data)["stages"] if s["name"] == name)
+
+
+def test_status_says_what_runs_and_what_is_stored(running: Command, data: Path) -> None:
+    found = until(lambda: (s := status(data))["readings_stored"] > 50 and s, "more readings")
+    assert found.keys() == {
+        "readings_stored",
+        "readings_per_s",
+        "last_reading_age_s",
+        "quarantined",
+        "alerts_open",
+        "unwatched",
+        "stages",
+        "addresses",
+    }
+    assert [s["name"] for s in found["stages"]] == PARTS
+    assert {s["state"] for s in found["stages"]} == {"running"}
+    assert found["readings_per_s"] > 0
+    assert found["last_reading_age_s"] < 60
+    assert found["quarantined"] == 0
+    assert found["addresses"].keys() == {"screens", "broker"}
+
+
+def test_health_of_one_stage_is_an_exit_code(running: Command, data: Path) -> None:
+    done = run("status", "--data", data, "--stage", "ingest")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert run("status", "--data", data, "--stage", "nobody").returncode == 1
+
+
+def test_a_folder_is_for_one_instance(running: Command, data: Path) -> None:
+    done = run("up", "--data", data)
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"hoshyar: {data} is in use by another hoshyar: stop it, or name another folder with"
+        " --data\n"
+    )
+
+
+def test_the_doctor_finds_nothing_wrong(running: Command, data: Path) -> None:
+    done = run("doctor", "--data", data)
+    assert (done.returncode, "bad " in done.stdout) == (0, False)
+    assert f"ok   a running instance, process {running.process.pid}" in done.stdout.splitlines()
+
+
+@pytest.mark.promise("R5")
+@pytest.mark.parametrize("name", PARTS)
+def test_a_part_killed_with_9_comes_back_and_readings_go_on(
+    running: Command, data: Path, name: str
+) -> None:
+    before = stage(data, name)
+    stored = status(data)["readings_stored"]
+    os.kill(before["pid"], signal.SIGKILL)
+
+    def is_back() -> bool:
+        done = run("status", "--data", data, "--json")
+        if done.returncode != 0:
+            return False  # the database itself is on its way
+        now = stage(data, name)
+        return now["state"] == "running" and now["pid"] not in {None, before["pid"]}
+
+    until(is_back, f"{name} comes back")
+    after = stage(data, name)
+    assert after["restarts"] == before["restarts"] + 1
+    until(lambda: status(data)["readings_stored"] > stored, "readings go on")
+    until(
+        lambda: {s["state"] for s in status(data)["stages"]} == {"running"}, "all parts run again"
+    )
+
+
+def test_ctrl_c_stops_everything_and_leaves_nothing(running: Command, data: Path) -> None:
+    family = running.family()
+    assert len(family) > len(PARTS)
+    running.interrupt()
+    assert running.end() == 0
+    assert running.lines[-1] == "hoshyar: stopped, nothing is left running"
+    assert gone(family) == []
+    assert not (data / "run.json").exists()
+    assert run("status", "--data", data).returncode == 2
+
+
+@pytest.mark.promise("R1")
+def test_kill_9_leaves_no_process_and_the_next_start_is_clean(data: Path) -> None:
+    first = up(data)
+    try:
+        until(lambda: first.said("the first reading was stored"), "the first start")
+        stored, family = status(data)["readings_stored"], first.family()
+        first.process.kill()
+        first.end()
+        assert gone(family) == []
+    finally:
+        first.force()
+    second = up(data)
+    try:
+        until(lambda: second.said("the first reading was stored"), "the next start")
+        found = status(data)
+        assert found["readings_stored"] >= stored
+        assert {s["restarts"] for s in found["stages"]} == {0}
+        family = second.family()
+        second.interrupt()
+        assert second.end() == 0
+        assert gone(family) == []
+    finally:
+        second.force()
+
+
+def test_an_occupied_port_leaves_nothing_running(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = run("up", "--data", tmp_path / "data", "--broker-port", str(port), "--ui-port", "1")
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "data" / "run.json").exists()
+
+
+def test_a_database_made_by_a_newer_version_is_refused(tmp_path: Path) -> None:
+    home = tmp_path / "data" / "database"
+    home.mkdir(parents=True)
+    (home / "format").write_text("999\n")
+    ports = ("--broker-port", str(free_port()), "--ui-port", str(free_port()))
+    done = run("up", "--data", tmp_path / "data", *ports)
+    assert done.returncode == 2
+    assert "made by a newer Hoshyar" in done.stderr.splitlines()[-1]
