@@ -19,6 +19,7 @@ from store.figures import figures
 
 # A stage says that it lives about every 2 s.
 SILENT_AFTER_S = 15.0
+DEVICES_SILENT_AFTER_S = 60.0
 
 
 def status(data: Path | None) -> dict[str, Any]:
@@ -37,13 +38,15 @@ def status(data: Path | None) -> dict[str, Any]:
         beats = stages.all(db)
     return {
         **asdict(counted),
-        "stages": _started(state, beats, now_at) if state else _heard(beats, now_at),
+        "stages": _started(state, beats, now_at)
+        if state
+        else _heard(beats, now_at, counted.last_reading_age_s),
         "addresses": state.addresses if state else {},
     }
 
 
 def _started(state: RunState, beats: Sequence[stages.Stage], now_at: int) -> list[dict[str, Any]]:
-    """The parts of a running instance. The broker and the database give no signs of their own."""
+    """The parts of a running instance. Broker, database and devices give no signs of their own."""
     heard = {beat.name: beat for beat in beats}
     return [
         {
@@ -64,16 +67,18 @@ def _state(pid: int | None, beat: stages.Stage | None, now_at: int) -> str:
     return "running" if beat.pid == pid and _lives(beat, now_at) else "starting"
 
 
-def _heard(beats: Sequence[stages.Stage], now_at: int) -> list[dict[str, Any]]:
-    """Stages somewhere else, by their signs of life; who counts restarts is not known here."""
+def _heard(
+    beats: Sequence[stages.Stage], now_at: int, last_reading_age_s: float | None
+) -> list[dict[str, Any]]:
+    """Stages somewhere else, by their signs of life; who counts restarts is not known here.
+
+    Of devices, readings are the sign.
+    """
+    alive = {beat.name: (_lives(beat, now_at), beat.pid) for beat in beats}
+    sending = last_reading_age_s is not None and last_reading_age_s < DEVICES_SILENT_AFTER_S
     return [
-        {
-            "name": beat.name,
-            "state": "running" if _lives(beat, now_at) else "down",
-            "restarts": None,
-            "pid": beat.pid,
-        }
-        for beat in beats
+        {"name": name, "state": "running" if lives else "down", "restarts": None, "pid": pid}
+        for name, (lives, pid) in {**alive, "devices": (sending, None)}.items()
     ]
 
 
