@@ -123,11 +123,11 @@ def _variables(
         ),
         f"{name}_worker": (
             column(origin["worker"].astype(np.int16), -1),
-            {"long_name": "ingest worker that stored it", "missing_value": np.int16(-1)},
+            {"long_name": "ingest worker that stored it; -1 where there is no reading"},
         ),
         f"{name}_batch": (
             column(origin["batch"].astype(np.int64), -1),
-            {"long_name": "number of its commit, by worker", "missing_value": np.int64(-1)},
+            {"long_name": "number of its commit, by worker; -1 where there is no reading"},
         ),
     }
     about = {

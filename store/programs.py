@@ -75,7 +75,8 @@ class Programs:
                 [program, "--version"], capture_output=True, text=True, check=True
             ).stdout
         except (OSError, subprocess.CalledProcessError) as error:
-            raise SettingsError(f"{program} can't be started: {error}") from None
+            why = error.strerror if isinstance(error, OSError) else str(error)
+            raise SettingsError(f"{program} can't be started: {why}") from None
         found = re.search(r"PostgreSQL\) (\d+)", said)
         if found is None or int(found[1]) < _OLDEST:
             raise SettingsError(f"{program} is {said.strip()!r}: PostgreSQL {_OLDEST} is needed")
