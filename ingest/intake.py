@@ -75,14 +75,14 @@ class Intake:
         self._worker = worker
         self._max_payload_bytes = max_payload_bytes
         self._ledger = Ledger()
-        self._recent = Recent()
         self._touched: set[tuple[int, int]] = set()
         self._checks = Checks(_limits(registry))
         self.use(registry)
 
     def use(self, registry: Registry) -> None:
-        """Go on with a changed registry; what is remembered stays."""
+        """Go on with a changed registry. What was refused before may now be right."""
         self._registry = registry
+        self._recent = Recent()
         self._feeds = Feeds(registry)
         self._routes: dict[str, Route] = {}
         self._checks.use(_limits(registry))

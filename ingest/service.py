@@ -67,6 +67,7 @@ class Service:
         self._taken: tuple[Pending, Commit] | None = None
         self._receipts = DueReceipts()
         self._looked_s = self._beaten_s = float("-inf")
+        self._trouble = ""
         self._sessions = _sessions(settings)
 
     def run(self) -> None:
@@ -169,9 +170,9 @@ class Service:
         try:
             if self._db.wait(0):
                 self._read_registry(self._db)
-            if now_s - self._beaten_s >= _BEAT_EVERY_S:
-                self._beaten_s = now_s
-                trouble = next((s.trouble for s, _ in self._sessions if s.trouble), "")
+            trouble = next((s.trouble for s, _ in self._sessions if s.trouble), "")
+            if now_s - self._beaten_s >= _BEAT_EVERY_S or trouble != self._trouble:
+                self._beaten_s, self._trouble = now_s, trouble
                 state = "starting" if trouble else "running"
                 stages.beat(self._db, self._name, os.getpid(), state, trouble, self._wall.now())
         except StoreUnavailable as error:

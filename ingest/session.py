@@ -10,14 +10,17 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, SocketLike
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from ingest.client import BulkClient, Delivery
 from records.settings import Settings
+
+if TYPE_CHECKING:
+    from paho.mqtt.client import SocketLike
 
 # 5 words with a channel that ingest reads at once, and every other shape than the grammar's.
 LIVE = (

@@ -1,4 +1,4 @@
-"""Brokers that flow tests run on: the embedded one, and Debian's Mosquitto where it is installed."""
+"""Brokers of flow tests: the embedded one, and Debian's Mosquitto where it is installed."""
 
 from __future__ import annotations
 

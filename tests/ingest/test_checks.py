@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from statistics import median
@@ -25,6 +26,7 @@ RANGE, SPIKE, RATE, FLAT, CLOCK = (
     Check.FLAT_LINE,
     Check.CLOCK,
 )
+Row = tuple[int, float, float, float, bool]
 START = 1_700_000_000 * SECOND
 
 
@@ -35,9 +37,9 @@ def table(series: int = 4, spike: float = 5, rate: float = 2, repeats: int = 4) 
     )
 
 
-def batch(rows: list[tuple[int, float, float, float, bool]]) -> ReadingBatch:
+def batch(rows: Sequence[Row]) -> ReadingBatch:
     """Rows of (series, measured s, received s, value, late), seconds after the start."""
-    columns = list(zip(*rows, strict=True)) if rows else [[], [], [], [], []]
+    columns = list(zip(*rows, strict=True)) if rows else [()] * 5
     n = len(rows)
     return ReadingBatch(
         np.array(columns[0], np.int32),
@@ -193,17 +195,17 @@ def in_pieces(checks: Checks, rows: ReadingBatch, cuts: list[int]) -> list[tuple
 @given(ROWS, CUTS)
 @settings(max_examples=300, deadline=None)
 def test_any_cut_into_batches_gives_the_flags_of_one_row_at_a_time(
-    rows: list[tuple[int, float, float, float, bool]], cuts: list[int]
+    rows: Sequence[Row], cuts: list[int]
 ) -> None:
     plain = [Plain() for _ in range(4)]
-    expected = [plain[series].judge(*rest) for series, *rest in rows]
+    expected = [plain[row[0]].judge(*row[1:]) for row in rows]
     assert in_pieces(Checks(table()), batch(rows), cuts) == expected
 
 
 @given(ROWS, CUTS, st.integers(0, 60))
 @settings(max_examples=200, deadline=None)
 def test_a_restart_from_the_stored_rows_changes_no_flag(
-    rows: list[tuple[int, float, float, float, bool]], cuts: list[int], killed: int
+    rows: Sequence[Row], cuts: list[int], killed: int
 ) -> None:
     every = batch(rows)
     unbroken = in_pieces(Checks(table()), every, cuts)

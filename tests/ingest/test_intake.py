@@ -239,9 +239,10 @@ def test_a_changed_registry_counts_from_the_next_message_on() -> None:
         series=(*NETWORK.series, series(4, "gauge-9", "stage", "m")),
     )
     topic = TOPIC.replace("gauge-1", "gauge-9")
-    assert refusals(worker.take([Arrival(topic, stage(1), NOW)])) == [(Reason.UNKNOWN_DEVICE, None)]
+    message = Arrival(topic, stage(1), NOW)
+    assert refusals(worker.take([message])) == [(Reason.UNKNOWN_DEVICE, None)]
     worker.use(Registry.of(network))
-    assert rows(worker.take([Arrival(topic, stage(2), NOW)]).readings) == [(4, 0.0, 2.0, False)]
+    assert rows(worker.take([message]).readings) == [(4, 0.0, 1.0, False)]
 
 
 def test_many_spellings_do_not_fill_the_memory() -> None:
