@@ -179,14 +179,12 @@ class Tally:
 
     said    level agreed on by everybody's last word
     seen    the same without those that are silent
-    held    the same with everybody held to what they have not left for the whole hold
     silent  stations of silent sources that an incident would rest on
     reason  of the source that says most
     """
 
     said: Level
     seen: Level
-    held: Level
     silent: tuple[str, ...]
     reason: Phrase
 
@@ -220,18 +218,19 @@ def by_votes(incident: Incident | None, tally: Tally) -> Decision | None:
     return None
 
 
-def by_clock(incident: Incident, tally: Tally, at: int, hold: int, since: str) -> Decision | None:
+def by_clock(incident: Incident, held: Level, at: int, hold: int, since: str) -> Decision | None:
     """What the clock changes on its grid, after the votes have had their say.
 
-    `hold` in microseconds; `since` is the text of when the incident was opened.
+    `held` is the level agreed on when every source is held to what it has not left for the whole
+    `hold` (microseconds); `since` is the text of when the incident was opened.
     """
     minutes: dict[str, str | int | float] = {"minutes": round(hold / 60e6)}
-    if tally.held < incident.level and incident.needs_two:
+    if held < incident.level and incident.needs_two:
         if Input.OVER in TABLE[incident.state]:
             return Decision(Input.OVER, incident.level, Phrase(text=DUE_NOW, values=minutes))
-    elif tally.held < incident.level:
+    elif held < incident.level:
         values = {"level": incident.level.word, **minutes}
-        return _down(tally.held, Phrase(text=NOT_SAID, values=values))
+        return _down(held, Phrase(text=NOT_SAID, values=values))
     if at - incident.said_at >= RENEW_AFTER:
         return Decision(Input.AGES, incident.level, Phrase(text=STANDS, values={"since": since}))
     return None

@@ -63,6 +63,8 @@ class Matter(msgspec.Struct):
     def settle(self, at: int, count: Count, write: Write) -> list[AlertChange]:
         """What the votes change at once."""
         changes = []
+        hold = self.hold
+        self.votes = {name: v for name, v in self.votes.items() if not v.is_idle(at, hold)}
         while decision := lifecycle.by_votes(self.incident, self._tally(at, count)):
             changes.append(self._apply(decision, at, write))
         self.check_at = grid_after(at - 1, GRID) if self.incident else None
@@ -72,9 +74,9 @@ class Matter(msgspec.Struct):
         """What the clock changes; `at` is a moment of the grid."""
         changes = self.settle(at, count, write)
         while self.incident:
-            since = text(self.incident.opened_at)
-            tally = self._tally(at, count)
-            decision = lifecycle.by_clock(self.incident, tally, at, self.hold, since)
+            since, hold = text(self.incident.opened_at), self.hold
+            held = count.level(vote.held(at, hold) for vote in self.votes.values())
+            decision = lifecycle.by_clock(self.incident, held, at, hold, since)
             if decision is None:
                 break
             changes.append(self._apply(decision, at, write))
@@ -103,12 +105,12 @@ class Matter(msgspec.Struct):
 
     def _tally(self, at: int, count: Count) -> Tally:
         votes = self.votes.values()
+        high = [vote for vote in votes if vote.level >= Level.YELLOW]
         return Tally(
-            said=count.level(vote.said() for vote in votes),
-            seen=count.level(vote.seen() for vote in votes),
-            held=count.level(vote.held(at, self.hold) for vote in votes),
+            said=count.level(vote.said() for vote in high),
+            seen=count.level(vote.said() for vote in high if vote.blind_at is None),
             silent=_silent(votes, at, self.hold),
-            reason=self.foremost().reason,
+            reason=self.foremost().reason if self.votes else Phrase(text=""),
         )
 
     def _apply(

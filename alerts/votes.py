@@ -54,6 +54,14 @@ class Vote(Record, frozen=True):
         left_at = self.left_at[level - Level.YELLOW]
         return left_at is not None and at - left_at >= hold
 
+    def is_idle(self, at: int, hold: int) -> bool:
+        """True where it is as if the source had never spoken."""
+        return (
+            self.level is Level.GREEN
+            and self.blind_at is None
+            and all(left is not None and at - left >= hold for left in self.left_at)
+        )
+
     def said(self) -> Ballot:
         """Its last word, without any hold."""
         # A source that names no station is still somebody's voice.
@@ -65,8 +73,7 @@ class Vote(Record, frozen=True):
 
     def held(self, at: int, hold: int) -> Ballot:
         """The highest level that it has not yet left for the whole hold."""
-        stays = [level for level in _STEPS if not self.has_left(level, at, hold)]
-        level = max(stays, default=Level.GREEN)
+        level = next((x for x in reversed(_STEPS) if not self.has_left(x, at, hold)), Level.GREEN)
         return Ballot(self.detector, level, self.held_by or self.stations or (self.source,))
 
 
