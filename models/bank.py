@@ -31,6 +31,7 @@ from records.quantities import QUANTITIES
 from records.times import SECOND
 
 _NEVER = -(2**63)
+_GREEN = int(Level.GREEN)
 _LEVELS = np.array([Level.GREEN, Level.YELLOW, Level.ORANGE, Level.RED], np.uint8)
 _OWN = {
     "bank_first_at": Slot("int64", (), _NEVER),
@@ -69,6 +70,7 @@ class Bank:
         self.state: State = {name: slot.array(len(watched)) for name, slot in self.spec.items()}
         self._fixed = {n: _sealed(a) for n, a in detector.fixed(self.watched).items()}
         self._limits = detector.limits(self.watched)
+        self._lowest = self._limits.up.min(axis=1)
         ranges = [_plausible(w) for w in self.watched]
         self._low, self._high = np.array(ranges, np.float64).reshape(-1, 2).T.copy()
 
@@ -121,9 +123,10 @@ class Bank:
             if not len(rows):
                 return
         newest[at] = measured_at
+        gap_s = (measured_at - before_at) / SECOND
         first = before_at == _NEVER
-        gap_s = np.where(first, np.nan, (measured_at - np.where(first, 0, before_at)) / SECOND)
         if first.any():
+            gap_s[first] = np.nan
             self.state["bank_first_at"][at[first]] = measured_at[first]
         given = Rows(*map(_sealed, (at, measured_at, gap_s, value)))
         scores = self.detector.step(given, self.state, self._fixed)
@@ -132,12 +135,18 @@ class Bank:
         if scores.p_value is not None:
             out.p_value[rows] = scores.p_value
         before = self.state["bank_level"][at]
-        level = self._levels(at, measured_at, scores.score, before)
-        out.level[rows] = level
-        for i in np.flatnonzero(level != before):
-            out.crossings.append(
-                self._crossing(int(rows[i]), int(at[i]), int(before[i]), float(value[i]), out)
-            )
+        out.level[rows] = before
+        # Most readings are green and below every limit: only the others need a closer look.
+        close = np.flatnonzero((scores.score >= self._lowest[at]) | (before > _GREEN))
+        if not len(close):
+            return
+        level = self._levels(at[close], measured_at[close], scores.score[close], before[close])
+        out.level[rows[close]] = level
+        for i, changed in zip(close.tolist(), (level != before[close]).tolist(), strict=True):
+            if changed:
+                out.crossings.append(
+                    self._crossing(int(rows[i]), int(at[i]), int(before[i]), float(value[i]), out)
+                )
 
     def _levels(
         self,
@@ -183,7 +192,7 @@ class Bank:
             level=Level(level),
             limit=limit,
         )
-        if level == Level.GREEN:
+        if level == _GREEN:
             return row, crossing, self.detector.ended(crossing)
         return row, crossing, self.detector.explain(crossing, self.state, self._fixed)
 

@@ -150,6 +150,8 @@ class LakeOutburst(JointDetector):
         """Take a step that no water makes out of the regression and of what is kept."""
         step = rows.value - slope.last(rows, state)
         moved = np.abs(step) > self.drop_m + self.fastest_m_per_h * rows.gap_s / 3600
+        if not moved.any():
+            return
         by = np.where(moved, step, 0.0)
         slope.shift(rows, state, by)
         state["previous"][rows.at] += by

@@ -84,13 +84,15 @@ class StageLimit(Detector):
         return Limits(up, up - np.array([self._bands(row) for row in up]).reshape(-1, 3))
 
     def step(self, rows: Rows, state: State, fixed: Fixed) -> Scores:
-        last = state["last"][rows.at]
+        last = np.empty((len(rows), self.of))
+        last[:, :-1] = state["last"][rows.at, 1:]
         last[rows.gap_s > self.memory_s] = -np.inf
-        last[:, :-1] = last[:, 1:]
         last[:, -1] = rows.value
         state["last"][rows.at] = last
-        reached = np.sort(last, axis=1)[:, self.of - self.needed]
-        return Scores(np.where(np.isneginf(reached), np.nan, reached))
+        last.sort(axis=1)
+        reached = last[:, self.of - self.needed]
+        reached[reached == -np.inf] = np.nan
+        return Scores(reached)
 
     def explain(self, crossing: Crossing, state: State, fixed: Fixed) -> Said:
         values: Values = {

@@ -1,0 +1,132 @@
+"""What `hoshyar detect` reads and writes."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from models.detect import detect
+from records.errors import HoshyarError
+
+ORANGE = {"orange": "2.0", "hysteresis": "0.1"}
+HEADER = "series,measured_at,score,p_value,level,reason\n"
+OVER = '"The stage is 2.6 m, over the limit of 2.0 m."'
+
+
+def written(tmp_path: Path, text: str, name: str = "stage-limit", **params: str) -> str:
+    source, target = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_text(text, encoding="utf-8")
+    detect(name, source, target, params)
+    return target.read_text(encoding="utf-8")
+
+
+LONG = """series,measured_at,value
+a:stage:m,2020-01-01T00:00:00Z,0.5
+a:stage:m,2020-01-01T00:30:00Z,2.6
+a:stage:m,2020-01-01T00:15:00.5Z,2.5
+a:stage:m,2020-01-01T00:45:00Z,
+a:stage:m,2020-01-01T01:00:00Z,0.1
+"""
+EXPECTED = HEADER + (
+    "a:stage:m,2020-01-01T00:00:00Z,,,green,\n"
+    "a:stage:m,2020-01-01T00:15:00.5Z,0.5,,green,\n"
+    f"a:stage:m,2020-01-01T00:30:00Z,2.5,,orange,{OVER}\n"
+    f"a:stage:m,2020-01-01T01:00:00Z,2.5,,orange,{OVER}\n"
+)
+
+
+def test_a_long_file_in_any_order_is_written_in_order_of_time(tmp_path: Path) -> None:
+    assert written(tmp_path, LONG, **ORANGE) == EXPECTED
+
+
+def test_a_gzip_file_gives_the_same(tmp_path: Path) -> None:
+    source, target = tmp_path / "in.csv.gz", tmp_path / "out.csv"
+    source.write_bytes(gzip.compress(LONG.encode()))
+    assert detect("stage-limit", source, target, ORANGE) == 4
+    assert target.read_text() == EXPECTED
+
+
+def test_a_wide_file_gives_the_same(tmp_path: Path) -> None:
+    rows = [line.split(",") for line in LONG.splitlines()[1:]]
+    wide = "measured_at,a:stage:m\n" + "".join(f"{at},{value}\n" for _, at, value in rows)
+    assert written(tmp_path, wide, **ORANGE) == EXPECTED
+
+
+def test_other_units_are_converted(tmp_path: Path) -> None:
+    text = "measured_at,a:stage:cm\n2020-01-01T00:00:00Z,250\n2020-01-01T00:01:00Z,260\n"
+    lines = written(tmp_path, text, **ORANGE).splitlines()
+    assert lines[2] == f"a:stage:cm,2020-01-01T00:01:00Z,2.5,,orange,{OVER}"
+
+
+def test_of_two_values_for_one_time_the_last_row_counts(tmp_path: Path) -> None:
+    text = (
+        "series,measured_at,value\n"
+        "a:stage:m,2020-01-01T00:00:00Z,9\n"
+        "a:stage:m,2020-01-01T00:00:00.000Z,1\n"
+        "a:stage:m,2020-01-01T00:01:00Z,1\n"
+        "a:stage:m,2020-01-01T00:01:00Z,1\n"
+    )
+    assert written(tmp_path, text, **ORANGE) == HEADER + (
+        "a:stage:m,2020-01-01T00:00:00.000Z,,,green,\na:stage:m,2020-01-01T00:01:00Z,1.0,,green,\n"
+    )
+
+
+def test_series_it_cannot_take_have_rows_without_a_score(tmp_path: Path) -> None:
+    text = "measured_at,b:rain:mm,a:stage:m\n2020-01-01T00:00:00Z,1,2.5\n"
+    assert written(tmp_path, text, **ORANGE) == HEADER + (
+        "a:stage:m,2020-01-01T00:00:00Z,,,green,\nb:rain:mm,2020-01-01T00:00:00Z,,,green,\n"
+    )
+
+
+def test_a_bare_series_can_be_held_to_a_given_limit(tmp_path: Path) -> None:
+    text = "measured_at,a\n2020-01-01T00:00:00Z,2.5\n2020-01-01T00:01:00Z,2.6\n"
+    assert ",orange," in written(tmp_path, text, **ORANGE)
+
+
+def test_a_value_that_no_sensor_reads_has_no_score(tmp_path: Path) -> None:
+    text = "measured_at,a:stage:m\n" + "".join(
+        f"2020-01-01T00:0{minute}:00Z,{value}\n" for minute, value in enumerate((1, 2, -9999, 1))
+    )
+    scores = [line.split(",")[2] for line in written(tmp_path, text, **ORANGE).splitlines()[1:]]
+    assert scores == ["", "1.0", "", "1.0"]
+
+
+def test_an_input_without_values_gives_the_header_alone(tmp_path: Path) -> None:
+    assert written(tmp_path, "series,measured_at,value\n", **ORANGE) == HEADER
+
+
+@pytest.mark.parametrize(
+    ("text", "params", "said"),
+    [
+        ("measured_at,a:stage:m\nyesterday,1\n", ORANGE, "in.csv, line 2: 'yesterday' is not"),
+        ("measured_at,a:stage:m\n2020-01-01T00:00:00Z,x\n", ORANGE, "line 2: could not convert"),
+        ("measured_at,a:stage:m\n2020-01-01T00:00:00Z\n", ORANGE, "line 2: has fewer columns"),
+        ("when,a:stage:m\n", ORANGE, "has no column 'measured_at'"),
+        ("measured_at,a,a\n", ORANGE, "has the column 'a' twice"),
+        ("measured_at,a:depth:m\n2020-01-01T00:00:00Z,1\n", ORANGE, "unknown quantity"),
+        ("measured_at,a:stage:Cel\n2020-01-01T00:00:00Z,1\n", ORANGE, "wrong unit"),
+        ("measured_at,a:rain:mm\n2020-01-01T00:00:00Z,1\n", ORANGE, "can take none of the series"),
+        (LONG, {"orange": "high"}, "stage-limit: orange='high' is not a number"),
+        (LONG, {"needed": "1.5"}, "stage-limit: needed='1.5' is not a whole number"),
+        (LONG, {"oragne": "1"}, "stage-limit has no parameter 'oragne'"),
+        (LONG, {"orange": "nan"}, "is not a number"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(
+    tmp_path: Path, text: str, params: dict[str, str], said: str
+) -> None:
+    with pytest.raises(HoshyarError) as raised:
+        written(tmp_path, text, **params)
+    assert said in str(raised.value)
+    assert "\n" not in str(raised.value)
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_a_file_that_is_not_there_or_broken_is_said(tmp_path: Path) -> None:
+    with pytest.raises(HoshyarError, match="can't be read"):
+        detect("stage-limit", tmp_path / "absent.csv", tmp_path / "out.csv", ORANGE)
+    (tmp_path / "broken.csv.gz").write_bytes(gzip.compress(LONG.encode())[:40])
+    with pytest.raises(HoshyarError, match="can't be read"):
+        detect("stage-limit", tmp_path / "broken.csv.gz", tmp_path / "out.csv", ORANGE)

@@ -1,0 +1,366 @@
+"""What the engine says is a function of what arrived and of the clock."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.engine import Engine
+from models.sources import RETURNED, SILENT, UNFOLLOWED
+from records.errors import SettingsError
+from records.levels import Flag, Hazard, Level
+from records.network import Area, DetectorChoice, Device, Lab, Network, Series, Station, Thresholds
+from records.readings import ReadingBatch, concatenate, empty
+from records.statements import HazardWarning, Phrase
+from records.times import SECOND
+from store.directory import Registry
+
+START = 1_700_000_000 * SECOND
+LIMITS = Thresholds(yellow=1.0, orange=2.0, red=3.0)
+
+
+def network(*stages: str, detector: tuple[DetectorChoice, ...] = (), **series: Any) -> Network:
+    """Stations a, b, ... with one stage each, real; `sim` is simulated."""
+    names = stages or ("a", "b")
+    described = {"interval_s": 60.0, "late_after_s": 120.0, "thresholds": LIMITS, **series}
+    return Network(
+        lab=(Lab(id="lab"),),
+        area=(Area(id="valley", lab="lab"),),
+        station=tuple(
+            Station(id=n, lab="lab", lat=36, lon=74, area="valley" if n == "a" else "")
+            for n in names
+        ),
+        device=tuple(Device(id=f"{n}-gauge", station=n, simulated=n == "sim") for n in names),
+        series=tuple(
+            Series(
+                id=f"{n}-stage",
+                station=n,
+                device=f"{n}-gauge",
+                quantity="stage",
+                unit="m",
+                **described,
+            )
+            for n in names
+        ),
+        detector=detector or (DetectorChoice(name="stage-limit"),),
+    )
+
+
+def rows(
+    registry: Registry,
+    series: str,
+    values: list[float],
+    *,
+    first_s: float = 60.0,
+    step_s: float = 60.0,
+    delay_s: float = 1.0,
+    flag: Flag = Flag.GOOD,
+    late: bool = False,
+) -> ReadingBatch:
+    """Even readings of one series, each received a moment after it was measured."""
+    count = len(values)
+    measured_at = START + ((first_s + step_s * np.arange(count)) * SECOND).astype(np.int64)
+    return ReadingBatch(
+        series=np.full(count, registry.series_number[series], np.int32),
+        measured_at=measured_at,
+        received_at=measured_at + round(delay_s * SECOND),
+        value=np.array(values, np.float64),
+        flag=np.full(count, flag, np.uint8),
+        checks=np.zeros(count, np.uint8),
+        late=np.full(count, late, np.bool_),
+    )
+
+
+def engine(described: Network | None = None) -> tuple[Registry, Engine]:
+    registry = Registry.of(described or network())
+    return registry, Engine(registry, started_at=START)
+
+
+def at(seconds: float) -> int:
+    return START + round(seconds * SECOND)
+
+
+def short(warnings: list[HazardWarning]) -> list[tuple[float, str, str]]:
+    return [((w.decided_at - START) / SECOND, w.source, w.level.word) for w in warnings]
+
+
+def test_a_warning_says_everything_that_people_need() -> None:
+    registry, running = engine(network("a"))
+    said = running.advance(rows(registry, "a-stage", [0.5, 2.5, 2.6]), at(200))
+    assert said == [
+        HazardWarning(
+            source="stage-limit/a-stage",
+            detector="stage-limit",
+            version="1",
+            hazard=Hazard.RIVER_FLOOD,
+            area="valley",
+            level=Level.ORANGE,
+            stations=("a",),
+            simulated=False,
+            decided_at=at(181),
+            reason=Phrase(
+                text="The {quantity} is {value} {unit}, over the limit of {limit} {unit}.",
+                values={"quantity": "stage", "value": 2.6, "unit": "m", "limit": 2.0},
+            ),
+            score=2.5,
+            evidence={
+                "value": 2.6,
+                "unit": "m",
+                "measured_at": at(180),
+                "score": 2.5,
+                "limit": 2.0,
+            },
+        )
+    ]
+
+
+def test_a_station_without_an_area_warns_for_its_lab() -> None:
+    registry, running = engine(network("b"))
+    said = running.advance(rows(registry, "b-stage", [2.5, 2.6]), at(200))
+    assert [w.area for w in said] == ["lab"]
+
+
+def test_values_and_thresholds_are_compared_in_one_unit() -> None:
+    limits = Thresholds(yellow=100.0, orange=200.0)
+    registry, running = engine(_in_centimetres(limits))
+    said = running.advance(rows(registry, "a-stage", [150.0, 250.0, 260.0]), at(200))
+    assert [(w.level, w.score) for w in said] == [(Level.YELLOW, 1.5), (Level.ORANGE, 2.5)]
+
+
+def _in_centimetres(limits: Thresholds) -> Network:
+    metres = network("a")
+    described = {f: getattr(metres.series[0], f) for f in Series.__struct_fields__}
+    series = Series(**{**described, "unit": "cm", "thresholds": limits})
+    return Network(
+        lab=metres.lab,
+        area=metres.area,
+        station=metres.station,
+        device=metres.device,
+        series=(series,),
+        detector=metres.detector,
+    )
+
+
+def test_late_and_failed_readings_never_warn() -> None:
+    registry, running = engine(network("a"))
+    high = [9.0, 9.0, 9.0]
+    late = rows(registry, "a-stage", high, late=True)
+    failed = rows(registry, "a-stage", high, flag=Flag.FAIL)
+    assert running.advance(concatenate([late, failed]), at(185)) == []
+    assert running.levels() == {}
+
+
+def test_a_suspect_reading_counts() -> None:
+    registry, running = engine(network("a"))
+    said = running.advance(rows(registry, "a-stage", [3.5, 3.5], flag=Flag.SUSPECT), at(200))
+    assert [w.level for w in said] == [Level.RED]
+
+
+def test_silence_turns_a_source_grey_on_the_grid_and_the_next_reading_ends_it() -> None:
+    registry, running = engine(network("a"))
+    first = rows(registry, "a-stage", [0.1, 0.1])
+    again = rows(registry, "a-stage", [0.1], first_s=900)
+    said = running.advance(concatenate([first, again]), at(1000))
+    # Three intervals are 180 s; the last arrival was at 121 s; 301 s is followed by 310 s.
+    grid = (at(121 + 180) // (10 * SECOND) + 1) * 10 * SECOND
+    assert [(w.decided_at, w.level, w.reason.text) for w in said] == [
+        (grid, Level.GREY, SILENT),
+        (at(901), Level.GREEN, RETURNED),
+    ]
+    assert said[0].reason.values == {"quantity": "stage", "station": "a", "minutes": 3}
+
+
+def test_a_series_that_never_sends_turns_grey() -> None:
+    _, running = engine()
+    said = running.advance(empty(), at(3600))
+    assert [(w.source, w.level) for w in said] == [
+        ("stage-limit/a-stage", Level.GREY),
+        ("stage-limit/b-stage", Level.GREY),
+    ]
+    assert running.advance(empty(), at(7200)) == []
+
+
+def test_a_warning_that_holds_after_a_silence_is_said_again() -> None:
+    registry, running = engine(network("a"))
+    first = rows(registry, "a-stage", [2.5, 2.6])
+    again = rows(registry, "a-stage", [2.7], first_s=900)
+    said = running.advance(concatenate([first, again]), at(1000))
+    assert [w.level for w in said] == [Level.ORANGE, Level.GREY, Level.ORANGE]
+    assert said[2].reason == said[0].reason
+    assert said[2].decided_at == at(901)
+
+
+def test_late_and_failed_readings_do_not_end_a_silence() -> None:
+    registry, running = engine(network("a"))
+    running.advance(empty(), at(600))
+    late = rows(registry, "a-stage", [0.1], first_s=700, late=True)
+    failed = rows(registry, "a-stage", [0.1], first_s=760, flag=Flag.FAIL)
+    assert running.advance(concatenate([late, failed]), at(800)) == []
+
+
+def test_a_clock_that_was_set_back_mutes_a_series_only_until_it_counts_as_silent() -> None:
+    registry, running = engine(network("a"))
+    ahead = rows(registry, "a-stage", [0.1, 0.1], delay_s=-7200.0, first_s=7260)
+    after = rows(registry, "a-stage", [2.5] * 20, first_s=180, delay_s=1.0)
+    said = running.advance(concatenate([ahead, after]), at(1500))
+    assert [w.level for w in said] == [Level.GREY, Level.GREEN, Level.ORANGE]
+    assert said[1].decided_at < at(480)
+
+
+def test_simulated_series_are_marked() -> None:
+    registry, running = engine(network("a", "sim"))
+    both = [rows(registry, f"{name}-stage", [2.5, 2.6]) for name in ("a", "sim")]
+    said = running.advance(concatenate(both), at(200))
+    assert {w.source: w.simulated for w in said} == {
+        "stage-limit/a-stage": False,
+        "stage-limit/sim-stage": True,
+    }
+
+
+def test_a_reading_that_comes_after_its_moment_was_reached_decides_then() -> None:
+    registry, running = engine(network("a"))
+    running.advance(empty(), at(150))
+    said = running.advance(rows(registry, "a-stage", [2.5, 2.6]), at(160))
+    assert [w.decided_at for w in said] == [at(150)]
+
+
+def test_bytes_that_are_no_snapshot_are_refused() -> None:
+    _, running = engine()
+    with pytest.raises(SettingsError, match="saved state"):
+        running.load(b"\x93garbage")
+
+
+def test_a_changed_registry_keeps_the_rest_and_never_clears() -> None:
+    registry, running = engine(network("a", "b"))
+    both = [rows(registry, f"{name}-stage", [0.1, 2.5, 2.6]) for name in ("a", "b")]
+    running.advance(concatenate(both), at(200))
+    changed_registry = Registry.of(network("b", "c"))
+    changed = Engine(changed_registry, started_at=running.through_at)
+    lost = changed.load(running.save())
+    assert [(w.source, w.level, w.reason.text) for w in lost] == [
+        ("stage-limit/a-stage", Level.GREY, UNFOLLOWED)
+    ]
+    more = rows(changed_registry, "b-stage", [2.6, 3.5, 3.5], first_s=240)
+    assert [(w.source, w.level) for w in changed.advance(more, at(400))] == [
+        ("stage-limit/b-stage", Level.RED),
+        ("stage-limit/c-stage", Level.GREY),
+    ]
+
+
+def test_changed_parameters_start_afresh_without_clearing() -> None:
+    registry, running = engine(network("a"))
+    running.advance(rows(registry, "a-stage", [2.5, 2.6]), at(150))
+    other = DetectorChoice(name="stage-limit", params={"needed": 1, "of": 1})
+    changed = Engine(Registry.of(network("a", detector=(other,))), started_at=running.through_at)
+    assert [w.level for w in changed.load(running.save())] == [Level.GREY]
+    more = rows(registry, "a-stage", [0.2], first_s=180)
+    assert [(w.level, w.reason.text) for w in changed.advance(more, at(200))] == [
+        (Level.GREEN, RETURNED)
+    ]
+
+
+CASE = network("a", "b", "c")
+REGISTRY = Registry.of(CASE)
+
+
+def stream(seed: int) -> ReadingBatch:
+    """Three series with floods, gaps, repeats, disorder, late and failed rows, by arrival."""
+    random = np.random.default_rng(seed)
+    parts = []
+    for name in ("a", "b", "c"):
+        values = 1.5 + 1.5 * np.sin(np.arange(80) / random.uniform(3, 12))
+        part = rows(REGISTRY, f"{name}-stage", (values + random.normal(0, 0.1, 80)).tolist())
+        kept = random.random(80) > 0.1
+        kept[random.integers(0, 60) :][:12] = False
+        parts.append(part.take(kept))
+    whole = concatenate(parts)
+    again = whole.take(random.integers(0, len(whole), 30))
+    whole = concatenate([whole, again])
+    delay = random.choice([0, 0, 0, 30, 90, 400], len(whole)) * SECOND
+    late = delay > 120 * SECOND
+    flag = np.where(random.random(len(whole)) < 0.05, Flag.FAIL, Flag.GOOD).astype(np.uint8)
+    return ReadingBatch(
+        whole.series,
+        whole.measured_at,
+        whole.received_at + delay,
+        whole.value,
+        flag,
+        whole.checks,
+        late,
+    ).by_arrival()
+
+
+END = at(80 * 60 + 3600)
+
+
+def whole_run(seed: int) -> tuple[list[HazardWarning], bytes]:
+    running = Engine(REGISTRY, started_at=START)
+    said = running.advance(stream(seed), END)
+    return said, running.save()
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 50), cuts=st.lists(st.floats(0, 8400), max_size=12))
+def test_any_chunks_of_the_same_arrivals_give_the_same(seed: int, cuts: list[float]) -> None:
+    arrivals, running = stream(seed), Engine(REGISTRY, started_at=START)
+    said: list[HazardWarning] = []
+    before = START
+    for now_at in [*sorted(at(cut) for cut in cuts), END]:
+        due = (arrivals.received_at > before) & (arrivals.received_at <= now_at)
+        chunk = arrivals.take(due)
+        shuffled = chunk.take(np.random.default_rng(seed).permutation(len(chunk)))
+        said += running.advance(shuffled, now_at)
+        # A kill between any two chunks changes nothing either.
+        resumed = Engine(REGISTRY, started_at=END)
+        assert resumed.load(running.save()) == []
+        assert resumed.save() == running.save()
+        running, before = resumed, now_at
+    assert (said, running.save()) == whole_run(seed)
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 50), order=st.permutations(["a", "b", "c"]))
+def test_the_order_of_series_in_the_registry_does_not_matter(seed: int, order: list[str]) -> None:
+    other = Registry.of(network(*order))
+    arrivals = stream(seed)
+    numbers = np.array([0, *(other.series_number[REGISTRY.series_id[n]] for n in (1, 2, 3))])
+    renumbered = ReadingBatch(
+        numbers[arrivals.series].astype(np.int32),
+        arrivals.measured_at,
+        arrivals.received_at,
+        arrivals.value,
+        arrivals.flag,
+        arrivals.checks,
+        arrivals.late,
+    )
+    running = Engine(other, started_at=START)
+    assert running.advance(renumbered, END) == whole_run(seed)[0]
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 50), shuffle=st.integers(0, 1000))
+def test_any_order_of_late_rows_gives_the_same(seed: int, shuffle: int) -> None:
+    arrivals = stream(seed)
+    late = np.flatnonzero(arrivals.late)
+    received_at = arrivals.received_at.copy()
+    received_at[late] = np.random.default_rng(shuffle).permutation(received_at[late])
+    other = ReadingBatch(
+        arrivals.series,
+        arrivals.measured_at,
+        received_at,
+        arrivals.value,
+        arrivals.flag,
+        arrivals.checks,
+        arrivals.late,
+    )
+    running = Engine(REGISTRY, started_at=START)
+    assert running.advance(other, END) == whole_run(seed)[0]
+
+
+def test_the_stream_of_the_properties_has_warnings_and_silences() -> None:
+    levels = {w.level for seed in range(5) for w in whole_run(seed)[0]}
+    assert levels == set(Level)
