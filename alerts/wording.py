@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from alerts import lifecycle
 from alerts.instructions import INSTRUCTIONS
 from records.language import phrase, say
 from records.levels import Hazard, Level, Status
@@ -39,6 +40,21 @@ NOTES: dict[Status, str] = {
 EXPECTED = "Expected from {time} UTC on."
 STATIONS = "Stations that agree: {stations}."
 PARTLY_BLIND = "Some sensors are silent now: it may be worse than this message says."
+# Every text that this stage says of itself: message ids of the catalogues.
+MESSAGES = frozenset(
+    (
+        *EVENTS.values(),
+        *HEADLINES.values(),
+        *PREFIXES.values(),
+        *NOTES.values(),
+        *(text for by_level in INSTRUCTIONS.values() for text in by_level.values()),
+        EXPECTED,
+        STATIONS,
+        PARTLY_BLIND,
+        *lifecycle.TEXTS,
+        *(level.word for level in Level if level is not Level.GREY),
+    )
+)
 _JOIN = {"zh": ""}
 
 

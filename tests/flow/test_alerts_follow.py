@@ -162,9 +162,11 @@ def test_a_decision_that_was_not_committed_is_made_again(
     def fails(*_: object) -> None:
         raise StoreUnavailable("gone")
 
-    with monkeypatch.context() as patched, pytest.raises(StoreUnavailable, match="gone"):
+    with monkeypatch.context() as patched:
         patched.setattr(memory, "keep", fails)
-        Follower(db, ScenarioClock(START), scenario=False).step()
+        follower = Follower(db, ScenarioClock(START), scenario=False)
+        with pytest.raises(StoreUnavailable, match="gone"):
+            follower.step()
     assert incidents.all_changes(db) == []
     assert outbox.pending(db, START) == []
     assert len(Follower(db, ScenarioClock(START), scenario=False).step()) == 1

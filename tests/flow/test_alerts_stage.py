@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 import pytest
@@ -18,10 +18,10 @@ from lxml import etree
 from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
-from hoshyar.broker import wait_until_ready
 from records.clock import ScenarioClock, WallClock
 from records.levels import Hazard, Level
 from records.network import Area, Device, Lab, Network, Series, Station
+from records.settings import BrokerAddress
 from records.statements import HazardWarning, Phrase
 from records.times import SECOND
 from store import incidents, outbox, registry, stages, warnings
@@ -46,11 +46,13 @@ def db(dsn: str) -> Iterator[Database]:
         yield database
 
 
-@pytest.fixture
-def port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+class Broker(Protocol):
+    """What the shared fixture `broker` gives: a broker that can be killed and started again."""
+
+    address: BrokerAddress
+
+    def start(self) -> None: ...
+    def kill(self) -> None: ...
 
 
 class Stages:
@@ -75,13 +77,8 @@ class Stages:
 
 
 @pytest.fixture
-def processes(dsn: str, port: int, tmp_path: Path) -> Iterator[Stages]:
-    mine = {
-        "HOSHYAR_DSN": dsn,
-        "HOSHYAR_HOME": str(tmp_path),
-        "HOSHYAR_BROKER": f"mqtt://127.0.0.1:{port}",
-        "HOSHYAR_BROKER_PORT": str(port),
-    }
+def processes(dsn: str, broker: Broker) -> Iterator[Stages]:
+    mine = {"HOSHYAR_DSN": dsn, "HOSHYAR_BROKER": str(broker.address)}
     kept = {name: value for name, value in os.environ.items() if not name.startswith("HOSHYAR_")}
     started = Stages(kept | mine)
     yield started
@@ -131,8 +128,10 @@ def subscribed(port: int) -> Iterator[list[mqtt.MQTTMessage]]:
 @pytest.mark.promise("R7")
 @pytest.mark.promise("R10")
 def test_an_alert_reaches_the_broker_once_it_is_there_and_a_kill_changes_nothing(
-    db: Database, port: int, processes: Stages
+    db: Database, broker: Broker, processes: Stages
 ) -> None:
+    port = broker.address.port
+    broker.kill()
     first = processes.start("alerts")
     models_say(db, Level.ORANGE)
     eventually(lambda: len(incidents.all_changes(db)) == 1, "decided without a broker")
@@ -147,8 +146,7 @@ def test_an_alert_reaches_the_broker_once_it_is_there_and_a_kill_changes_nothing
     first.send_signal(signal.SIGKILL)
     first.wait()
 
-    processes.start("hoshyar.broker")
-    assert wait_until_ready("127.0.0.1", port, 30)
+    broker.start()
     with subscribed(port) as heard:
         second = processes.start("alerts")
         models_say(db, Level.RED)
