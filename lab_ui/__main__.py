@@ -9,8 +9,9 @@ import socket
 import sys
 
 from records import lifeline
-from records.errors import SettingsError
+from records.errors import SettingsError, StoreUnavailable
 from records.settings import Settings
+from store.connection import connect
 
 CONFIG: dict[str, object] = {
     "browser.gatherUsageStats": False,
@@ -25,7 +26,7 @@ CONFIG: dict[str, object] = {
     "theme.base": "dark",
     "theme.backgroundColor": "#15191E",
     "theme.secondaryBackgroundColor": "#1A1F25",
-    "theme.primaryColor": "#5D96C6",
+    "theme.primaryColor": "#2F6A9A",
     "theme.textColor": "#D7DDE3",
     "theme.borderColor": "#2A323B",
     "theme.baseRadius": "small",
@@ -41,13 +42,22 @@ def main() -> int:
         settings = Settings.read(os.environ)
         if not settings.dsn:
             raise SettingsError("HOSHYAR_DSN is empty: say which database the screens read")
+        logging.basicConfig(level=settings.log_level.upper(), format="lab_ui: %(message)s")
+        try_database(settings.dsn.reveal())
         listening = listen(settings.ui_host, settings.ui_port)
     except SettingsError as error:
         sys.stderr.write(f"lab_ui: {error}\n")
         return 2
-    logging.basicConfig(level=settings.log_level.upper(), format="lab_ui: %(message)s")
     serve(settings, listening)
     return 0
+
+
+def try_database(dsn: str) -> None:
+    """Raises SettingsError where no waiting helps; a database that is away is waited for later."""
+    try:
+        connect(dsn, stage="lab_ui").close()
+    except StoreUnavailable as error:
+        logging.getLogger("lab_ui").warning("the screens start without the store: %s", error)
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -15,9 +15,9 @@ from dataclasses import replace
 from lab_ui.hub import Hub
 from lab_ui.picture import Picture, reason_of
 from records.clock import Clock
-from records.errors import StoreUnavailable
+from records.errors import SettingsError, StoreUnavailable
 from records.readings import concatenate
-from records.statements import Phrase
+from records.statements import HazardWarning, Phrase
 from store import clock, figures, follow, incidents, queries, registry, stages, warnings
 from store.connection import Database, connect
 from store.incidents import Incident
@@ -55,7 +55,8 @@ class Follower:
             try:
                 with connect(self._dsn, stage="lab_ui") as db:
                     self._follow(db)
-            except StoreUnavailable as error:
+            except (StoreUnavailable, SettingsError) as error:
+                # A setting that was right at the start: the database is being upgraded.
                 _log.warning("the store can't be read: %s", error)
                 self._say_stale()
                 self._stopped.wait(RETRY_S)
@@ -103,7 +104,7 @@ class Follower:
     def _read_state(self, db: Database) -> None:
         opened = tuple(incidents.current(db))
         picture = replace(
-            self._with_warnings(db),
+            self._picture.with_warnings(self._warnings(db)),
             registry=self._registry(db),
             incidents=opened,
             reasons=self._reasons(db, opened),
@@ -130,13 +131,15 @@ class Follower:
         known = self._picture.registry
         return known if registry.version(db) == known.version else registry.load(db)
 
-    def _with_warnings(self, db: Database) -> Picture:
+    def _warnings(self, db: Database) -> list[HazardWarning]:
+        """Those that were not read yet, in order."""
+        found: list[HazardWarning] = []
         said = warnings.after(db, self._warning)
         while said:
             self._warning = said[-1][0]
-            self._picture = self._picture.with_warnings([warning for _, warning in said])
+            found += [warning for _, warning in said]
             said = warnings.after(db, self._warning)
-        return self._picture
+        return found
 
     def _hand_state(self, picture: Picture) -> None:
         self._picture = picture

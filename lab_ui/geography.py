@@ -16,6 +16,7 @@ REGION = (36.0, 6.0, 104.0, 50.0)  # west, south, east, north of the regional ba
 HOME = (58.0, 22.0, 82.0, 38.0)  # what is shown while no station is enrolled
 SMALLEST_SPAN = 0.06  # degrees; a frame around one station still shows some land
 NEAR = 0.12  # share of the whole extent within which stations belong together
+ALWAYS_NEAR = 0.3  # degrees within which they do, however small the whole is
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +63,9 @@ def frames(stations: Sequence[Station]) -> tuple[Frame, ...]:
 
 
 def clusters(stations: Sequence[Station]) -> list[list[Station]]:
-    """Stations in groups: each lies within NEAR of the whole extent of another of its group."""
+    """Stations in groups: each lies near another of its group."""
     west, south, east, north = bounds(stations, 0)
-    reach = NEAR * math.hypot(east - west, north - south)
+    reach = max(NEAR * math.hypot(east - west, north - south), ALWAYS_NEAR)
     groups: list[list[Station]] = []
     for station in stations:
         near = [g for g in groups if any(distance(station, s) <= reach for s in g)]

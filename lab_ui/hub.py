@@ -18,7 +18,7 @@ from dataclasses import replace
 import msgspec
 import numpy as np
 
-from lab_ui import views
+from lab_ui import places, views
 from lab_ui.picture import Picture
 from lab_ui.tail import Tail
 from lab_ui.viewers import Viewer
@@ -108,7 +108,7 @@ class Hub:
     def history_frame(self, viewer: Viewer) -> str:
         now_at, registry = self.picture.now(self._clock), self.picture.registry
         points = ",".join(
-            _fragment(n, *self._tail.since(n, now_at - views.window(registry.series(n))))
+            _fragment(n, *self._tail.since(n, now_at - places.window(registry.series(n))))
             for n in sorted(viewer.watched & registry.series_id.keys())
         )
         return f'{{"k":"history","points":{{{points}}}}}'

@@ -1,7 +1,9 @@
 """Our components. Streamlit is given a few lines that load the script from this server.
 
 What a component is called with travels with every run of a script, so the scripts themselves
-stay out of it: the browser fetches and keeps them (`/assets/NAME.js`).
+stay out of it: the browser fetches and keeps them (`/assets/NAME.js`). Data are handed over in a
+list: Streamlit looks for data frames among a dictionary's values, and would load pandas and
+pyarrow, 55 MB, to find none.
 """
 
 from __future__ import annotations
@@ -14,7 +16,8 @@ _LOAD = """
 export default async function (component) {{
   const url = new URL("/assets/{name}.js", window.location.origin);
   const script = await import(url.href);
-  return script.default(component);
+  const {{ name, parentElement, setStateValue, data: [data] }} = component;
+  return script.default({{ name, parentElement, setStateValue, data }});
 }}
 """
 NAMES = ("bar", "evidence", "facts", "health", "incident", "queue", "station", "wall")
@@ -30,9 +33,9 @@ _mounts = {name: _registered(name) for name in NAMES}
 def show(name: str, data: dict[str, Any], *, key: str, state: str = "") -> Any:
     """Draw a component; with `state`, the value that its browser's side has set, or None."""
     if not state:
-        _mounts[name](key=key, data=data)
+        _mounts[name](key=key, data=[data])
         return None
-    given = _mounts[name](key=key, data=data, **{f"on_{state}_change": _nothing})
+    given = _mounts[name](key=key, data=[data], **{f"on_{state}_change": _nothing})
     return given.get(state)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable
 
 import streamlit as st
 
 from alerts import actions
-from lab_ui import runtime, views
+from lab_ui import places, runtime, views
 from lab_ui.components import show as component
 from lab_ui.texts import texts
 from records.errors import StoreUnavailable
@@ -18,6 +19,7 @@ from store.connection import Database
 from store.incidents import Incident
 
 REFRESH_S = 2.0
+LONGEST_NAME = 60
 Act = Callable[[Database], None]
 
 
@@ -44,17 +46,19 @@ def queue(opened: tuple[Incident, ...], language: str) -> Incident | None:
     picture = here.hub.picture
     waiting = [i for i in opened if i.acknowledged_by is None]
     first = next(iter([*waiting, *opened]), None)
-    asked = st.session_state.get("incident")
+    asked = st.session_state.get("incident", st.query_params.get("incident"))
     chosen = next((i for i in opened if i.last.alert == asked), first)
     data = {
         "texts": texts(language),
         "cards": [views.card(picture, i, language) for i in opened],
         "selected": chosen.last.alert if chosen else None,
+        "stale": picture.stale_since is not None,
         "watching": not views.unwatched(picture, here.clock, language),
     }
     picked = component("queue", data, key="queue", state="selected")
     if picked is not None and picked != st.session_state.get("picked"):
         st.session_state["picked"] = st.session_state["incident"] = picked
+        st.session_state.pop("told", None)
         st.rerun(scope="fragment")
     return chosen
 
@@ -78,7 +82,7 @@ def sensors(incident: Incident, language: str) -> None:
         "language": language,
         "texts": texts(language),
         "series": [
-            views.series_view(picture.registry, picture.registry.series(n), language)
+            places.series_view(picture.registry, picture.registry.series(n), language)
             for n in numbers
         ],
     }
@@ -97,38 +101,48 @@ def history(incident: Incident, language: str) -> list[views.View]:
 
 def answers(incident: Incident, language: str) -> None:
     """Who is on duty, and what can be done: acknowledge with one key, note, all-clear."""
-    person = st.text_input(
-        say("On duty (your name)", language), key="person", max_chars=60, autocomplete="name"
-    ).strip()
-    if person:
-        st.query_params["who"] = person
-    done = incident.acknowledged_by is not None
-    alert = incident.last.alert
+    person, alert = on_duty(language), incident.last.alert
     if st.button(
         say("Acknowledge", language),
         type="primary",
         key="acknowledge",
         shortcut="a",
-        disabled=done or not person,
+        disabled=incident.acknowledged_by is not None or not person,
         help=None if person else say("Give your name first.", language),
         width="stretch",
     ):
         act(lambda db: actions.acknowledge(db, alert, person), language)
     note = st.text_area(say("Note", language), key=f"note_{alert}", height=68, max_chars=1000)
-    ending(incident, person, note.strip(), language)
-    told = st.session_state.pop("told", None)
+    writing(incident, person, note.strip(), language)
+    told = st.session_state.get("told")
     if told:
-        st.html(f'<p class="told">{told}</p>')
+        st.html(f'<p class="told" role="status">{html.escape(told)}</p>')
 
 
-def ending(incident: Incident, person: str, note: str, language: str) -> None:
-    """The all-clear: a red takes a note and two people, which `alerts` decides."""
+def on_duty(language: str) -> str:
+    """The name that actions are signed with: typed once, kept in the address and the session."""
+    if "person" not in st.session_state:
+        known = st.session_state.get("who", st.query_params.get("who", ""))
+        st.session_state["person"] = known[:LONGEST_NAME]
+    person = st.text_input(
+        say("On duty (your name)", language),
+        key="person",
+        max_chars=LONGEST_NAME,
+        autocomplete="name",
+    ).strip()
+    if person and person != st.query_params.get("who"):
+        st.session_state["who"] = st.query_params["who"] = person
+    return person
+
+
+def writing(incident: Incident, person: str, note: str, language: str) -> None:
+    """A note, and the all-clear: a red's takes a note and two people, which `alerts` decides."""
+    alert, left_out = incident.last.alert, not (person and note)
+    if st.button(say("Add note", language), key="add_note", disabled=left_out, width="stretch"):
+        act(lambda db: actions.add_note(db, alert, person, note), language)
     red = incident.last.level == Level.RED
     label = say("All-clear (two people)", language) if red else say("All-clear", language)
-    if st.button(
-        label, key="all_clear", disabled=not (person and note), width="stretch"
-    ):
-        alert = incident.last.alert
+    if st.button(label, key="all_clear", disabled=left_out, width="stretch"):
         act(lambda db: actions.all_clear(db, alert, person, note), language)
 
 
@@ -144,6 +158,7 @@ def act(what: Act, language: str) -> None:
     else:
         said = say("Recorded.", language)
     st.session_state["told"] = said
+    st.rerun(scope="fragment")
 
 
 def health(language: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from lab_ui import history, runtime, views
+from lab_ui import history, places, runtime
 from lab_ui.components import show as component
 from lab_ui.texts import texts
 from records import times
@@ -31,7 +31,7 @@ def station() -> None:
         hours = st.segmented_control(
             say("Hours", language), HOURS, default=1, key="hours", required=True
         )
-    numbers = views.series_of(registry, chosen.id)
+    numbers = places.series_of(registry, chosen.id)
     with third:
         st.download_button(
             say("Download CSV", language),
@@ -45,7 +45,7 @@ def station() -> None:
     with wide:
         charts(chosen, numbers, hours, language)
     with narrow:
-        component("facts", {"rows": views.facts(registry, chosen, language)}, key="facts")
+        component("facts", {"rows": places.facts(registry, chosen, language)}, key="facts")
 
 
 def choose(stations: dict[str, Station], language: str) -> Station:
@@ -56,7 +56,7 @@ def choose(stations: dict[str, Station], language: str) -> Station:
         say("Station", language),
         ids,
         index=ids.index(asked) if asked in stations else 0,
-        format_func=lambda i: views.station_name(stations[i], language),
+        format_func=lambda i: places.station_name(stations[i], language),
         key="station",
     )
     st.query_params["station"] = identity
@@ -78,7 +78,7 @@ def charts(chosen: Station, numbers: list[int], hours: int, language: str) -> No
         "texts": texts(language),
         "hours": hours,
         "step_ms": hours * times.HOUR // history.BUCKETS // 1000,
-        "series": [views.series_view(registry, registry.series(n), language) for n in numbers],
+        "series": [places.series_view(registry, registry.series(n), language) for n in numbers],
         "columns": {n: history.columns(readings, n) for n in numbers},
     }
     component("station", data, key="station_charts")

@@ -36,9 +36,7 @@ SAYING = {"say", "Phrase"}
 def said_in_code() -> set[str]:
     """The literals that the package's code gives to `say` and `Phrase`."""
     folder = Path(lab_ui.__file__).parent
-    return {
-        text for file in folder.rglob("*.py") for text in literals(ast.parse(file.read_text()))
-    }
+    return {text for file in folder.rglob("*.py") for text in literals(ast.parse(file.read_text()))}
 
 
 def literals(tree: ast.AST) -> Iterator[str]:

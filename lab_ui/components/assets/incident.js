@@ -26,7 +26,7 @@ export default function incident({ data, parentElement }) {
       statusTag(card),
       lead,
     ),
-    node("p", { class: "incident-reason", text: card.reason }),
+    node("p", { class: "incident-reason", dir: "auto", text: card.reason }),
     facts(card, texts, opened),
   );
   place.replaceChildren(box, node("div", { class: "title", text: texts.history }), log(history));
@@ -74,7 +74,7 @@ function log(history) {
         "li", {},
         bdi(moment(row.at, clock.now()), { class: "log-at" }), mark(row.level),
         node("b", { text: row.change }), person, note,
-        node("span", { class: "muted log-reason", text: row.reason }),
+        node("span", { class: "muted log-reason", dir: "auto", text: row.reason }),
       ),
     );
   }

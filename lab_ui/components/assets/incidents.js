@@ -2,8 +2,9 @@
 
 import { age, bdi, countdown, filled, mark, node, RED } from "./marks.js";
 
-// `incident` is views.card. Gives the element and `count`, which brings its times up to date.
-export function card(incident, texts) {
+// `incident` is views.card, `href` where a click leads. Gives the element and `count`, which brings
+// its times up to date.
+export function card(incident, texts, href = null) {
   const lead = node("span", { class: "lead" });
   const since = bdi("", { class: "muted" });
   const head = node(
@@ -15,11 +16,11 @@ export function card(incident, texts) {
     since,
   );
   const element = node(
-    "article",
-    { class: "card", "data-level": String(incident.level), "data-incident": incident.id },
+    href ? "a" : "article",
+    { class: "card", href, target: href && "_top", "data-level": String(incident.level), "data-incident": incident.id },
     head,
     node("div", { class: "card-area" }, node("span", { text: incident.area }), lead),
-    node("div", { class: "card-reason", text: incident.reason }),
+    node("div", { class: "card-reason", dir: "auto", text: incident.reason }),
     node("div", { class: "card-foot" }, acknowledgement(incident, texts), blind(incident, texts)),
   );
   element.classList.toggle("pulse", incident.level === RED && !incident.acknowledged_by);
@@ -31,6 +32,11 @@ export function card(incident, texts) {
       leadTime(lead, incident, texts, now);
     },
   };
+}
+
+// How many are open; nobody knows while the store can't be read and none is known.
+export function count(number, stale) {
+  return bdi(stale && number === 0 ? "–" : String(number), { class: "count" });
 }
 
 // "expected in 12:30"; nothing where no onset is known.

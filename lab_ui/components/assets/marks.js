@@ -94,6 +94,17 @@ export function moment(ms, now) {
   return today ? iso.slice(11, 19) : `${iso.slice(0, 10)} ${iso.slice(11, 19)}`;
 }
 
+// The address of another of our screens, in the same language and with the same person on duty.
+export function screen(name, values) {
+  const here = new URL(window.location.href).searchParams;
+  const url = new URL(`/${name}`, window.location.origin);
+  for (const kept of ["lang", "who"]) {
+    if (here.get(kept)) url.searchParams.set(kept, here.get(kept));
+  }
+  Object.entries(values).forEach(([key, value]) => url.searchParams.set(key, value));
+  return url.href;
+}
+
 // A stylesheet of ours inside a component's own root.
 export function styled(root, ...names) {
   for (const name of names) {

@@ -1,8 +1,8 @@
 // The desk's queue: incidents as cards, chosen by a click or by the arrow keys.
 
-import { card } from "./incidents.js";
+import { card, count } from "./incidents.js";
 import { clock } from "./live.js";
-import { bdi, mark, node, own } from "./marks.js";
+import { mark, node, own } from "./marks.js";
 
 export default function queue({ data, parentElement, setStateValue }) {
   const place = own(parentElement, "queue");
@@ -26,8 +26,8 @@ export default function queue({ data, parentElement, setStateValue }) {
       choose(data.cards[at + step].id);
     };
   });
-  const count = bdi(String(cards.length), { class: "count" });
-  const head = node("div", { class: "title" }, data.texts.open_incidents, " ", count);
+  const open = count(cards.length, data.stale);
+  const head = node("div", { class: "title" }, data.texts.open_incidents, " ", open);
   const quiet = node("div", { class: "quiet" }, mark(data.watching ? 1 : 0));
   quiet.append(data.watching ? data.texts.no_incidents : data.texts.not_watching);
   const list = node("div", { class: "list", role: "listbox" }, ...cards.map((c) => c.element));
@@ -35,8 +35,8 @@ export default function queue({ data, parentElement, setStateValue }) {
   place.replaceChildren(head, cards.length ? list : quiet);
   if (focused) list.querySelector('[aria-selected="true"]')?.focus();
   clearInterval(place.timer);
-  const count_all = () => cards.forEach((shown) => shown.count(clock.now()));
-  place.timer = setInterval(count_all, 1000);
-  count_all();
+  const tell = () => cards.forEach((shown) => shown.count(clock.now()));
+  place.timer = setInterval(tell, 1000);
+  tell();
   return () => clearInterval(place.timer);
 }

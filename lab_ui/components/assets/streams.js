@@ -1,6 +1,6 @@
 // Live charts: one small uPlot a series. Charts run from left to right in every language.
 
-import { age, bdi, mark, moment, node, number } from "./marks.js";
+import { age, bdi, mark, moment, node, number, screen } from "./marks.js";
 
 const LINES = ["#8B95A1", "#A9BDCF", "#FCEF66", "#ED8310", "#F0525C"];
 const LIMITS = [
@@ -81,7 +81,9 @@ export class Stream {
     this.unit = bdi(series.unit, { class: "unit" });
     this.box = node("div", { class: "stream-chart", dir: "ltr" });
     const point = series.point ? bdi(series.point, { class: "point" }) : null;
-    const name = node("span", { class: "stream-name", title: `${series.place} · ${series.id}` });
+    const href = screen("station", { station: series.station });
+    const title = `${series.place} · ${series.id}`;
+    const name = node("a", { class: "stream-name", title, href, target: "_top" });
     name.append(
       node("b", { text: series.quantity }),
       ...(point ? [" ", point] : []),

@@ -1,10 +1,10 @@
 // The live wall: map and incidents, twelve streams, and a tile for every series.
 
-import { card } from "./incidents.js";
+import { card, count } from "./incidents.js";
 import { seriesLevel, stationLevels } from "./levels.js";
 import { clock, listen } from "./live.js";
 import { Maps } from "./map.js";
-import { age, bdi, filled, mark, node, number, own, RED, styled } from "./marks.js";
+import { age, bdi, filled, mark, node, number, own, RED, screen, styled } from "./marks.js";
 import { charts, Stream } from "./streams.js";
 
 const KIOSK_TURN_MS = 25000;
@@ -173,9 +173,11 @@ class Wall {
   paintIncidents() {
     const { texts } = this.data;
     const { incidents } = this.state;
-    this.cards = incidents.map((incident) => card(incident, texts));
-    const count = bdi(String(incidents.length), { class: "count" });
-    const head = node("div", { class: "title" }, texts.open_incidents, " ", count);
+    this.cards = incidents.map((incident) =>
+      card(incident, texts, screen("desk", { incident: incident.id })),
+    );
+    const open = count(incidents.length, this.state.stale);
+    const head = node("div", { class: "title" }, texts.open_incidents, " ", open);
     const quiet = node("div", { class: "quiet" }, node("span", {}, mark(1)), texts.no_incidents);
     const silent = this.state.stages.some((stage) => !stage.up) || this.state.stale;
     if (silent) quiet.replaceChildren(mark(0), filled(texts.not_watching, {}));
