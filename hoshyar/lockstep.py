@@ -47,6 +47,10 @@ class Lead:
 
     def run(self, chunks: Iterable[Chunk], done: Callable[[Chunk], None]) -> None:
         """Play all chunks; `done` is called after each. Raises what `look` raises."""
+        # Silence counts from when models begin: let them see the start before the clock moves.
+        start_at = self._ask(clock.scenario)
+        if start_at is not None:
+            self._await_follower("models", start_at)
         for chunk in chunks:
             self._settle(chunk)
             self._ask(lambda db, at=chunk.until_at: clock.set_scenario(db, at))  # type: ignore[misc]

@@ -86,7 +86,7 @@ class Follower:
         """The engine as it was committed last; a first one begins now."""
         progress = stages.progress(self._db, STAGE)
         if progress is None:
-            self._engine = Engine(self._registry, started_at=now_at)
+            self._engine = Engine(self._registry, started_at=self._started_at(now_at))
             # Silence counts from here, also for whoever starts after a kill.
             self.save()
             return self._engine
@@ -94,6 +94,12 @@ class Follower:
         self._said += engine.load(progress.snapshot)
         self._positions = {int(w): number for w, number in progress.positions.items()}
         return engine
+
+    def _started_at(self, now_at: int) -> int:
+        """Now, or before the first arrival: who begins late still decides each in its time."""
+        stored = batches_after(self._db, {}, limit_rows=1)
+        arrivals = [int(b.readings.received_at.min()) for b in stored if len(b.readings)]
+        return min([now_at, *(at - 1 for at in arrivals)])
 
     def _reloaded(self, engine: Engine) -> Engine:
         """The same engine, or one for the registry as it is now that goes on where it stood."""
