@@ -34,8 +34,8 @@ _WIDTHS = {
     "place": ">i4",
 }
 # The columns of table `reading`, in its order.
-STORED = ("series", "measured_at", "value", "flag", "checks", "late", "received_at", "worker",
-          "batch")  # fmt: skip
+STORED = ("measured_at", "received_at", "value", "batch", "series", "flag", "checks", "worker",
+          "late")  # fmt: skip
 ARRAYS = ", ".join(f"array_agg({column})" for column in STORED)
 _ARRAY_HEAD = 20
 _NOTHING = np.empty(0)

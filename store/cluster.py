@@ -26,6 +26,8 @@ FORMAT = 1
 ROLE = DATABASE = "hoshyar"
 # PostgreSQL's limit for a socket's path is 107 bytes.
 _SOCKET_PATH_BYTES = 107
+# What a new database takes, and as much again to begin with.
+_NEW_BYTES = 100 << 20
 _HBA = f"""\
 # Written by Hoshyar. Only its own role may log in, and only with its password.
 local all {ROLE} scram-sha-256
@@ -91,8 +93,23 @@ class Cluster:
             )
 
     def _make(self, programs: Programs) -> None:
+        if shutil.disk_usage(self.home).free < _NEW_BYTES:
+            raise SettingsError(
+                f"the disk of {self.home} is full: a new database needs"
+                f" {_NEW_BYTES >> 20} MiB, free them and start again"
+            )
         aside = self.home / f"cluster.new-{secrets.token_hex(4)}"
         password = secrets.token_hex(24)
+        try:
+            self._fill(aside, programs, password)
+        except BaseException:
+            shutil.rmtree(aside, ignore_errors=True)
+            raise
+        write(self.home / "password", password)
+        aside.rename(self.data)
+        _sync(self.home)
+
+    def _fill(self, aside: Path, programs: Programs, password: str) -> None:
         programs.user.own(aside)
         programs.run(
             *("initdb", "-D", str(aside), "-U", "postgres", "--auth=reject", "--encoding=UTF8"),
@@ -104,9 +121,6 @@ class Cluster:
             f"CREATE DATABASE {DATABASE} OWNER {ROLE}\n",
         )
         write(aside / "pg_hba.conf", _HBA)
-        write(self.home / "password", password)
-        aside.rename(self.data)
-        _sync(self.home)
 
     def clear_stale(self, programs: Programs) -> None:
         """Remove what a killed server left. Only for who holds `server.lock`."""

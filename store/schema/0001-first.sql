@@ -126,16 +126,17 @@ CREATE TABLE batch (
 CREATE INDEX batch_received_at ON batch (received_at);
 COMMENT ON COLUMN batch.first_measured_at IS 'of its readings, so that a follower opens few partitions';
 
+-- The widest columns come first: padding would cost a tenth of the space.
 CREATE TABLE reading (
-    series int NOT NULL,
     measured_at timestamptz NOT NULL,
+    received_at timestamptz NOT NULL,
     value float8 NOT NULL,
+    batch bigint NOT NULL,
+    series int NOT NULL,
     flag smallint NOT NULL,
     checks smallint NOT NULL,
-    late bool NOT NULL,
-    received_at timestamptz NOT NULL,
     worker smallint NOT NULL,
-    batch bigint NOT NULL,
+    late bool NOT NULL,
     PRIMARY KEY (series, measured_at)
 ) PARTITION BY RANGE (measured_at);
 CREATE INDEX reading_batch ON reading (batch, worker);
@@ -145,15 +146,15 @@ COMMENT ON COLUMN reading.flag IS 'live QARTOD flag: 1 good, 2 not evaluated, 3 
 
 -- Rows that a different value for the same key replaced; each was the truth in its span of receipt.
 CREATE TABLE revision (
-    series int NOT NULL,
     measured_at timestamptz NOT NULL,
+    received_at timestamptz NOT NULL,
     value float8 NOT NULL,
+    batch bigint NOT NULL,
+    series int NOT NULL,
     flag smallint NOT NULL,
     checks smallint NOT NULL,
-    late bool NOT NULL,
-    received_at timestamptz NOT NULL,
     worker smallint NOT NULL,
-    batch bigint NOT NULL,
+    late bool NOT NULL,
     until_at timestamptz NOT NULL,
     until_worker smallint NOT NULL,
     until_batch bigint NOT NULL
