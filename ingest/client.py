@@ -123,7 +123,10 @@ class BulkClient(mqtt.Client):
             command = data[place]
             length = data[place + 1]
             start = place + 2
-            if length & 0x80:
+            if length & 0x80 and size > start and data[start] < 0x80:
+                length = (length & 0x7F) | data[start] << 7
+                start += 1
+            elif length & 0x80:
                 length, start = _length(data, place + 1)
                 if start < 0:
                     return MQTTErrorCode.MQTT_ERR_PROTOCOL

@@ -1,0 +1,293 @@
+"""P1: readings a second committed, with all checks, and what a reading costs ingest.
+
+A publisher, a broker, ingest and PostgreSQL share this machine, as they would a small server.
+Beside it, in the same run: a paho subscriber that only counts, and binary COPY of the same rows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import select
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from bench import publisher
+from hoshyar import broker as embedded
+from ingest.intake import Arrival, Intake
+from records.network import Device, Lab, Network, Series, Station
+from records.times import DAY, SECOND
+from store import registry, stages
+from store.binary import STORED, pack
+from store.connection import connect
+from store.embedded import EmbeddedServer
+from store.figures import figures
+from store.migrations import migrate
+
+READINGS_A_MESSAGE = (1, 10, 50)
+# Enough for some seconds each on two cores; a broker's queue holds the lead without losing any.
+MESSAGES = {1: 150_000, 10: 60_000, 50: 20_000}
+LEAD_BYTES = 6_000_000
+WAIT_S = 300.0
+MOSQUITTO = shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+
+
+@dataclass(frozen=True)
+class Run:
+    """How fast, and what a message cost the process that took it."""
+
+    messages_per_s: float
+    cpu_us_a_message: float
+
+
+def network() -> Network:
+    devices = [publisher.device(n) for n in range(publisher.DEVICES)]
+    return Network(
+        lab=(Lab(id="bench"),),
+        station=(Station(id="hall", lab="bench", lat=35, lon=74),),
+        device=tuple(Device(id=device, station="hall", simulated=True) for device in devices),
+        series=tuple(
+            Series(
+                id=f"{device}-{point}",
+                station="hall",
+                device=device,
+                quantity="vibration",
+                unit="[g]",
+                point=f"p{point}",
+            )
+            for device in devices
+            for point in range(publisher.POINTS)
+        ),
+    )
+
+
+@contextmanager
+def mosquitto(folder: Path, port: int) -> Iterator[None]:
+    config = folder / "mosquitto.conf"
+    config.write_text(
+        f"listener {port} 127.0.0.1\nallow_anonymous true\nmax_inflight_messages 5000\n"
+        "max_queued_messages 200000\nlog_dest none\n"
+    )
+    child = subprocess.Popen([str(MOSQUITTO), "-c", str(config)])
+    try:
+        if not embedded.wait_until_ready("127.0.0.1", port, 20):
+            raise SystemExit("bench: Mosquitto does not come up")
+        yield
+    finally:
+        child.terminate()
+        child.wait()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def cpu_s(pid: int) -> float:
+    """Processor time of a process so far, seconds."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def started(*command: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    child = subprocess.Popen(
+        [sys.executable, "-m", *command],
+        env={**os.environ, **environment},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield child
+    finally:
+        child.kill()
+        child.wait()
+        for pipe in (child.stdin, child.stdout):
+            if pipe:
+                with suppress(BrokenPipeError):
+                    pipe.close()
+
+
+def play(port: int, messages: int, readings: int, pid: int, taken: Callable[[], int]) -> Run:
+    """Publish and wait until all messages are taken; `taken` says how many are."""
+    lead = LEAD_BYTES // len(publisher.payload(0, readings, 0.0))
+    arguments = ("127.0.0.1", str(port), str(messages), str(readings))
+    with started("bench.publisher", *arguments) as sender:
+        assert sender.stdin
+        assert sender.stdout
+        sender.stdout.readline()
+        began_s, began_cpu_s = time.monotonic(), cpu_s(pid)
+        done = 0
+        while done < messages:
+            _allow(sender.stdin, done + lead)
+            time.sleep(0.02)
+            done = taken()
+            if time.monotonic() - began_s > WAIT_S:
+                raise SystemExit(f"bench: only {done} of {messages} messages were taken")
+        spent_s = time.monotonic() - began_s
+        return Run(messages / spent_s, (cpu_s(pid) - began_cpu_s) / messages * 1e6)
+
+
+def _allow(pipe: IO[str], messages: int) -> None:
+    with suppress(BrokenPipeError):  # it may have sent everything and be gone
+        pipe.write(f"{messages}\n")
+        pipe.flush()
+
+
+def through_ingest(dsn: str, port: int, messages: int, readings: int) -> Run:
+    """From the publisher into the store."""
+    with (
+        started("ingest", HOSHYAR_DSN=dsn, HOSHYAR_BROKER=f"mqtt://127.0.0.1:{port}") as stage,
+        connect(dsn, stage="bench") as db,
+    ):
+        while [s.state for s in stages.all(db)] != ["running"]:
+            time.sleep(0.05)
+        return play(
+            port,
+            messages,
+            readings,
+            stage.pid,
+            lambda: figures(db, 0).readings_stored // readings,
+        )
+
+
+def only_counted(port: int, messages: int, readings: int) -> Run:
+    """From the publisher to a subscriber that does nothing."""
+    with started("bench.counter", "127.0.0.1", str(port)) as counter:
+        assert counter.stdout
+        counter.stdout.readline()
+        pipe = counter.stdout.fileno()
+        count = 0
+
+        def taken() -> int:
+            nonlocal count
+            if select.select([pipe], [], [], 0)[0]:
+                lines = os.read(pipe, 65536).split()
+                count = int(lines[-1]) if lines else count
+            return count
+
+        return play(port, messages, readings, counter.pid, taken)
+
+
+def copied(dsn: str, messages: int, readings: int) -> float:
+    """Rows a second of COPY, from memory, into the table with its key."""
+    known = registry.Registry.of(network())
+    start_s = float(int(time.time()))
+    arrivals = [
+        Arrival(
+            f"hoshyar/v1/bench/{publisher.device(n)}/readings",
+            publisher.payload(n, readings, start_s),
+            int(start_s * SECOND),
+        )
+        for n in range(messages)
+    ]
+    data = pack(Intake(known).take(arrivals).readings, 0, 1)
+    with connect(dsn, stage="bench") as db:
+        day = int(start_s * SECOND) // DAY
+        db.flavour.make_ready(db, [day, day + 1], day)
+        began_s = time.monotonic()
+        db.copy_in(f"COPY reading ({', '.join(STORED)}) FROM STDIN (FORMAT BINARY)", data)
+        return messages * readings / (time.monotonic() - began_s)
+
+
+@contextmanager
+def database(server: str, name: str) -> Iterator[str]:
+    """A fresh database with the network enrolled, dropped afterwards."""
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
+    dsn = make_conninfo(server, dbname=name)
+    migrate(dsn)
+    with connect(dsn, stage="bench") as db:
+        registry.enrol(db, network())
+    yield dsn
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def measure(server: str, folder: Path, kind: str, messages: int, readings: int) -> list[Any]:
+    """The records of one case on one broker."""
+    name = f"bench_{kind}_{readings}"
+    port = free_port()
+    with ExitStack() as stack:
+        if kind == "mosquitto":
+            stack.enter_context(mosquitto(folder, port))
+        else:
+            stack.enter_context(embedded.running(folder, port))
+        dsn = stack.enter_context(database(server, name))
+        count = only_counted(port, messages, readings)
+        run = through_ingest(dsn, port, messages, readings)
+    with database(server, f"{name}_copy") as dsn:
+        copy = copied(dsn, messages, readings)
+    return records(kind, messages, readings, run, count, copy)
+
+
+def records(
+    kind: str, messages: int, readings: int, run: Run, count: Run, copy: float
+) -> list[dict[str, Any]]:
+    plain = kind == "mosquitto" or not MOSQUITTO
+    case = f"{readings} a message" + ("" if plain else ", embedded broker")
+    common = {"id": "P1", "broker": kind, "n": messages * readings}
+    speed = {
+        "case": case,
+        "value": round(run.messages_per_s * readings),
+        "unit": "readings/s",
+        "beside": {"copy": round(copy), "count_only": round(count.messages_per_s * readings)},
+    }
+    cost = {
+        "case": f"{case}, CPU of ingest",
+        "value": round(run.cpu_us_a_message / readings, 2),
+        "unit": "us/reading",
+        "beside": {"count_only": round(count.cpu_us_a_message / readings, 2)},
+    }
+    return [common | speed, common | cost]
+
+
+def table(found: list[dict[str, Any]]) -> str:
+    lines = [f"{'case':42} {'value':>12} {'unit':11} beside"]
+    for record in found:
+        beside = ", ".join(f"{name} {value:,}" for name, value in record["beside"].items())
+        lines.append(f"{record['case']:42} {record['value']:>12,} {record['unit']:11} {beside}")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(prog="scripts/bench ingest", description=__doc__)
+    options.add_argument("--json", action="store_true", help="a list of records instead of a table")
+    options.add_argument("--quick", action="store_true", help="end within 60 s")
+    options.add_argument("--broker", choices=("mosquitto", "embedded"), help="on this one only")
+    options.add_argument("--case", type=int, choices=READINGS_A_MESSAGE, help="this one only")
+    chosen = options.parse_args()
+    brokers = [chosen.broker] if chosen.broker else ["mosquitto"] * bool(MOSQUITTO) + ["embedded"]
+    found: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        server = EmbeddedServer(folder / "postgres")
+        dsn = server.start(lambda line: print(line, file=sys.stderr))
+        try:
+            for kind in brokers:
+                for readings in [chosen.case] if chosen.case else READINGS_A_MESSAGE:
+                    messages = MESSAGES[readings] // (8 if chosen.quick else 1)
+                    print(f"{readings} a message, {kind}", file=sys.stderr)
+                    found += measure(dsn, folder, kind, messages, readings)
+        finally:
+            server.stop()
+    print(msgspec.json.encode(found).decode() if chosen.json else table(found))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""A publisher that costs next to nothing: packets made beforehand, one socket, QoS 1.
+
+`python -m bench.publisher HOST PORT MESSAGES READINGS_A_MESSAGE`. Says `ready` when its packets are
+made, then reads lines: each is the number of messages that may have been sent by now. So whoever
+starts it keeps the broker's queue short of its limit.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import socket
+import struct
+import sys
+import time
+
+DEVICES = 100
+POINTS = 10
+# Unanswered messages, and packets a write.
+WINDOW = 4000
+WRITE = 100
+_STEP_S = 0.02
+_CONNECT = b"\x10\x11\x00\x04MQTT\x04\x02\x00\x3c\x00\x05bench"
+
+
+def device(number: int) -> str:
+    return f"rig-{number % DEVICES}"
+
+
+def payload(number: int, readings: int, start_s: float) -> bytes:
+    """Message `number` of all, SenML as a device would write it: no blanks, three decimals."""
+    seq = number // DEVICES
+    records = []
+    for n in range(readings):
+        step, point = divmod(seq * readings + n, POINTS)
+        at = start_s + step * _STEP_S
+        value = round(0.4 + 0.1 * ((step * 7919 + point * 104729) % 1000) / 1000, 3)
+        records.append({"n": f"p{point}:vibration", "t": round(at - start_s, 3), "v": value})
+    records[0] |= {"bn": f"{device(number)}/", "bt": start_s, "boot": 1, "seq": seq}
+    return json.dumps(records, separators=(",", ":")).encode()
+
+
+def packet(topic: str, body: bytes, mid: int) -> bytes:
+    """A PUBLISH at QoS 1."""
+    name = topic.encode()
+    content = struct.pack("!H", len(name)) + name + struct.pack("!H", mid) + body
+    length, left = b"", len(content)
+    while True:
+        left, low = divmod(left, 128)
+        length += bytes([low | 0x80 if left else low])
+        if not left:
+            return b"\x32" + length + content
+
+
+def main() -> None:
+    host, port, messages, readings = sys.argv[1], *map(int, sys.argv[2:])
+    start_s = float(int(time.time()))
+    packets = [
+        packet(
+            f"hoshyar/v1/bench/{device(n)}/readings", payload(n, readings, start_s), n % 65535 + 1
+        )
+        for n in range(messages)
+    ]
+    connection = socket.create_connection((host, port))
+    connection.sendall(_CONNECT)
+    connection.recv(4, socket.MSG_WAITALL)
+    print("ready", flush=True)
+    credit = sent = answered = 0
+    while answered < 4 * messages:
+        until = min(credit, sent + WRITE, answered // 4 + WINDOW)
+        wait_s = 0 if until > sent else None
+        readable, _, _ = select.select([connection, sys.stdin], [], [], wait_s)
+        if connection in readable:
+            answered += len(connection.recv(65536))
+        if sys.stdin in readable:
+            lines = os.read(sys.stdin.fileno(), 65536).split()
+            credit = min(messages, int(lines[-1])) if lines else messages
+        if until > sent:
+            connection.sendall(b"".join(packets[sent:until]))
+            sent = until
+    connection.sendall(b"\xe0\x00")
+
+
+if __name__ == "__main__":
+    main()
