@@ -210,7 +210,8 @@ def alert_acknowledge(
 
 
 def main() -> int:
-    """Run a command. Exit codes: 0, 1 it failed, 2 something that was given is wrong."""
+    """Run a command. Exit codes: 0, 1 failed, 2 something given is wrong, 130 stopped."""
+    from hoshyar.interrupts import STOPPED, Stopped
     from records.errors import HoshyarError, SettingsError
 
     try:
@@ -218,6 +219,7 @@ def main() -> int:
     except HoshyarError as error:
         print(f"hoshyar: {error}", file=sys.stderr)
         return 2 if isinstance(error, SettingsError) else 1
-    except KeyboardInterrupt:
-        return 130
+    except (KeyboardInterrupt, Stopped):
+        print("hoshyar: stopped, nothing is left running", file=sys.stderr)
+        return STOPPED
     return 0

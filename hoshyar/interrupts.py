@@ -8,7 +8,8 @@ import sys
 from collections.abc import Callable
 from types import FrameType
 
-FORCED = 130
+# 128 + SIGINT, as a shell says it.
+STOPPED = 130
 
 
 class Stopped(Exception):
@@ -32,7 +33,7 @@ class Interrupts:
         del frame
         if self.asked and number == signal.SIGINT:
             self._force()
-            os._exit(FORCED)
+            os._exit(STOPPED)
         self.asked = True
         # Not print: a signal may come in the middle of another one.
         os.write(sys.stderr.fileno(), b"\nhoshyar: stopping (once more to end at once)\n")

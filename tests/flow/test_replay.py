@@ -125,8 +125,8 @@ def stored(data: Path) -> dict[str, list[tuple[Any, ...]]]:
         " ORDER BY s.id, r.measured_at",
         "revisions": f"SELECT {named}, r.until_at FROM revision r"
         " JOIN series s ON s.number = r.series ORDER BY s.id, r.measured_at, r.received_at",
-        "settled": "SELECT v.id, boot, sequences::text FROM settled JOIN device v"
-        " ON v.number = device ORDER BY v.id",
+        "settled": "SELECT v.id, l.boot, l.sequences::text FROM settled l JOIN device v"
+        " ON v.number = l.device ORDER BY v.id",
         "quarantine": "SELECT topic, payload, reason, received_at FROM quarantine ORDER BY topic",
     }
     server = EmbeddedServer(data / "database")
@@ -172,6 +172,9 @@ def test_whatever_is_killed_meanwhile_rows_and_alerts_are_the_same(
         assert command.end() == 0, command.lines
     finally:
         command.force()
+    for name in {*VICTIMS} - {"player"}:
+        how = "is gone" if name == "database" else "was killed (signal 9)"
+        assert command.said(f"{name} {how}, starting it again"), (name, command.lines)
     assert (out.read_bytes(), stored(data)) == through_broker
 
 
