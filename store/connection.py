@@ -27,7 +27,7 @@ class Database:
 
     def __init__(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
         self._connection = connection
-        self.flavour: Flavour = detect(self)
+        self.flavour: Flavour = detect(connection)
         self.newest = Newest()
 
     @contextmanager

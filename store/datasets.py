@@ -164,7 +164,7 @@ def _flag_attributes(series: Series) -> dict[str, Any]:
         "standard_name": "aggregate_quality_flag",
         "flag_values": np.array([flag.value for flag in Flag], np.int8),
         "flag_meanings": "good not_evaluated suspect fail missing",
-        "references": "https://doi.org/10.25607/OBP-1483",
+        "references": "IOC Manuals and Guides 54, volume 3 (QARTOD flags)",
     }
 
 

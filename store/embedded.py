@@ -197,14 +197,16 @@ class EmbeddedServer:
     def _server_lock(self, say: Say) -> Iterator[int]:
         """Hold `server.lock`: no process of the server lives. Waits for one that is ending."""
         with _opened(self._cluster.home / "server.lock") as descriptor:
-            began = time.monotonic()
+            began, said = time.monotonic(), False
             while not _take(descriptor):
                 if self.running() or time.monotonic() - began > _OTHER_ENDS_S:
                     raise SettingsError(
                         f"another Hoshyar uses {self._cluster.home}: stop it,"
                         " or choose another data folder"
                     )
-                say("the last run's database is still closing")
+                if not said:
+                    said = True
+                    say("the last run's database is still closing")
                 time.sleep(0.25)
             yield descriptor
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from records.times import DAY
 from store.partitions import Span, span_for
+from store.session import Connection
 
 if TYPE_CHECKING:
     from store.connection import Database
@@ -20,7 +20,10 @@ _TURN = 0x70617274
 
 
 class Flavour(Protocol):
-    """What a writer needs of the layout."""
+    """What a migration and a writer need of the layout."""
+
+    layout: str
+    """What follows the columns of table `reading` when it is created."""
 
     def make_ready(self, db: Database, days: Sequence[int], today: int) -> None:
         """Inside a transaction: see that rows of these days (since 1970) can be stored.
@@ -34,6 +37,8 @@ class Flavour(Protocol):
 
 class RangePartitions:
     """Daily range partitions, made on demand, never a DEFAULT one (it blocks its successors)."""
+
+    layout = "PARTITION BY RANGE (measured_at)"
 
     def __init__(self) -> None:
         self._spans: list[Span] = []
@@ -75,11 +80,6 @@ def _attach(db: Database, span: Span) -> None:
     )
 
 
-def detect(_: Database) -> Flavour:
-    """The layout for what this server can do."""
+def detect(_: Connection) -> Flavour:
+    """The layout for what the server at the other end can do."""
     return RangePartitions()
-
-
-def days_of(first_at: int, last_at: int) -> tuple[int, int]:
-    """The days (since 1970 UTC) of two moments in microseconds."""
-    return first_at // DAY, last_at // DAY

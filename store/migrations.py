@@ -10,11 +10,14 @@ from importlib.resources import files
 from records.clock import WallClock
 from records.errors import SettingsError
 from records.times import to_datetime
+from store.flavours import detect
 from store.session import Connection, session
 
 _NAME = re.compile(r"(\d{4})-([a-z0-9-]+)\.sql")
 # Any fixed number: two programs that migrate at once take turns.
 _TURN = 0x686F7368
+# Stands in the files where servers differ.
+_LAYOUT = "/* layout of readings */"
 _LEDGER = (
     "CREATE TABLE IF NOT EXISTS schema_migration"
     " (number int PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL)"
@@ -72,7 +75,8 @@ def must_match(connection: Connection) -> None:
 def _apply(connection: Connection, migration: Migration) -> None:
     with connection.transaction():
         connection.execute(_LEDGER)
-        connection.execute(migration.statements.encode())
+        layout = detect(connection).layout
+        connection.execute(migration.statements.replace(_LAYOUT, layout).encode())
         connection.execute(
             "INSERT INTO schema_migration VALUES (%s, %s, %s)",
             (migration.number, migration.name, to_datetime(WallClock().now())),

@@ -138,7 +138,7 @@ CREATE TABLE reading (
     worker smallint NOT NULL,
     late bool NOT NULL,
     PRIMARY KEY (series, measured_at)
-) PARTITION BY RANGE (measured_at);
+) /* layout of readings */;
 CREATE INDEX reading_batch ON reading (batch, worker);
 COMMENT ON COLUMN reading.measured_at IS 'raw device time, never changed';
 COMMENT ON COLUMN reading.value IS 'in the unit of the series';

@@ -9,6 +9,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from records.errors import SettingsError, StoreUnavailable
+from records.levels import Hazard
 from store import migrations, stages
 from store.connection import connect
 from store.embedded import EmbeddedServer
@@ -95,6 +96,11 @@ def test_migrations_are_numbered_without_gaps_and_applied_once(dsn: str) -> None
     numbers = [migration.number for migration in migrations.known()]
     assert numbers == list(range(1, migrations.SCHEMA_VERSION + 1))
     assert migrations.migrate(dsn) == []
+
+
+def test_the_hazards_of_the_schema_are_those_of_the_vocabulary(dsn: str) -> None:
+    with connect(dsn, stage="test") as db:
+        assert {row[0] for row in db.run("SELECT id FROM hazard")} == set(Hazard)
 
 
 def test_a_migration_that_fails_leaves_nothing(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:

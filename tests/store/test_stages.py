@@ -10,12 +10,6 @@ from store.connection import Database
 T0 = 1_700_000_000_000_000
 
 
-@pytest.fixture
-def db(dsn: str):
-    with connection.connect(dsn, stage="test") as database:
-        yield database
-
-
 def test_the_last_beat_of_each_stage_is_kept(db: Database) -> None:
     stages.beat(db, "models", 11, "starting", "", T0)
     stages.beat(db, "ingest", 12, "running", "3 devices", T0 + 1)
@@ -50,6 +44,17 @@ def test_the_scenario_clock_is_null_until_a_replay_sets_it(db: Database) -> None
     assert clock.scenario(db) is None
     clock.set_scenario(db, T0 + 7)
     assert clock.scenario(db) == T0 + 7
+
+
+def test_what_is_said_while_the_listener_asks_something_else_is_not_missed(
+    dsn: str, db: Database
+) -> None:
+    with connection.connect(dsn, stage="listener") as listener:
+        listener.listen("clock")
+        clock.set_scenario(db, T0)
+        assert clock.scenario(listener) == T0
+        assert clock.scenario(listener) == T0
+        assert listener.wait(5.0)
 
 
 def test_a_listener_is_woken_once_for_what_was_said(dsn: str, db: Database) -> None:
