@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import signal
 import socket
 import sys
 
@@ -90,15 +91,18 @@ def serve(settings: Settings, listening: socket.socket) -> None:
         config.set_option(name, value)
     from lab_ui.app import application
 
-    uvicorn.Server(
-        uvicorn.Config(
-            application(settings.dsn.reveal()),
-            ws="websockets-sansio",
-            log_level="warning",
-            access_log=False,
-            timeout_graceful_shutdown=2,
-        )
-    ).run(sockets=[listening])
+    uvicorn_config = uvicorn.Config(
+        application(settings.dsn.reveal()),
+        ws="websockets-sansio",
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=2,
+    )
+    # The server repeats the signal that ended it, so that the process would end by it too; being
+    # asked to stop is no failure here.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    uvicorn.Server(uvicorn_config).run(sockets=[listening])
 
 
 if __name__ == "__main__":
