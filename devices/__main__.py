@@ -1,4 +1,4 @@
-"""`python -m devices [simulate]`, or `play CASE`, `network --json`, `truth --scenario X`."""
+"""`python -m devices [simulate]`, `... play CASE`, `... network`, `... truth --scenario X`."""
 
 from __future__ import annotations
 
