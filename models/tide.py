@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.detector import Floats, Slot, State
-from records.times import HOUR, MINUTE, SECOND
+from records.times import DAY, HOUR, MINUTE, SECOND
 
 CELL = 5 * MINUTE
 _CELLS_AN_HOUR = HOUR // CELL
@@ -26,6 +26,14 @@ _NARROW = (_BACK + _CELLS_AN_HOUR * np.arange(_NODES)[:, None] == -1) | (
     _BACK + _CELLS_AN_HOUR * np.arange(_NODES)[:, None] == -2
 )
 _RING = -int(_BACK.min()) + 1
+# A gap of so many cells is long enough for somebody to have moved the gauge.
+_LONG_GAP = 4
+# Cells after a gap during which only the newest mean is from after it.
+_AFTER_GAP = 8
+# What a bend may exceed the largest of the last days by: half of it, and 5 cm an hour squared.
+_BEND_MARGIN, _BEND_FLOOR = 1.5, 0.05
+_BEND_MEMORY = 2 * DAY // CELL
+_BEND_CELLS = DAY // CELL
 
 
 def slots() -> dict[str, Slot]:
@@ -37,6 +45,10 @@ def slots() -> dict[str, Slot]:
         "tide_count": Slot("float64", (_RING,)),
         "tide_cubic": Slot("float64", (_NODES,), np.nan),
         "tide_cubic_cell": Slot("int64", (), -1),
+        "tide_newest": Slot("int64", (), -1),
+        "tide_gap": Slot("int64", (), -1),
+        "tide_bend": Slot("float64", (2,)),
+        "tide_bend_cells": Slot(),
     }
 
 
@@ -48,13 +60,13 @@ def predicted(at: NDArray[np.intp], measured_at: NDArray[np.int64], state: State
     cell = measured_at // CELL
     stale = state["tide_cubic_cell"][at] != cell
     if stale.any():
-        state["tide_cubic"][at[stale]] = _cubic(at[stale], cell[stale], state)
-        state["tide_cubic_cell"][at[stale]] = cell[stale]
+        renewed = at[stale]
+        cubic = _cubic(renewed, cell[stale], state)
+        state["tide_cubic"][renewed] = _unbroken(renewed, cell[stale], cubic, state)
+        state["tide_cubic_cell"][renewed] = cell[stale]
     hours = (measured_at - cell * CELL) / HOUR
     cubic = state["tide_cubic"][at]
-    tide: Floats = cubic[:, 0] + hours * (
-        cubic[:, 1] + hours * (cubic[:, 2] + hours * cubic[:, 3])
-    )
+    tide: Floats = cubic[:, 0] + hours * (cubic[:, 1] + hours * (cubic[:, 2] + hours * cubic[:, 3]))
     return tide
 
 
@@ -67,9 +79,7 @@ def recent(at: NDArray[np.intp], measured_at: NDArray[np.int64], state: State) -
     return counts
 
 
-def keep(
-    at: NDArray[np.intp], measured_at: NDArray[np.int64], value: Floats, state: State
-) -> None:
+def keep(at: NDArray[np.intp], measured_at: NDArray[np.int64], value: Floats, state: State) -> None:
     """Let a value count in later predictions."""
     cell = measured_at // CELL
     place = cell % _RING
@@ -81,6 +91,10 @@ def keep(
     ):
         state[name][at, place] = np.where(new, 0.0, state[name][at, place]) + added
     state["tide_cell"][at, place] = cell
+    newest = state["tide_newest"][at]
+    after_gap = (newest >= 0) & (cell - newest > _LONG_GAP)
+    state["tide_gap"][at] = np.where(after_gap, cell, state["tide_gap"][at])
+    state["tide_newest"][at] = cell
 
 
 def shift(at: NDArray[np.intp], by: Floats, state: State) -> None:
@@ -93,6 +107,31 @@ def forget(at: NDArray[np.intp], state: State) -> None:
     """Begin anew: what was kept is of no use any more."""
     state["tide_cell"][at] = -1
     state["tide_cubic"][at] = np.nan
+
+
+def _unbroken(
+    at: NDArray[np.intp], cell: NDArray[np.int64], cubic: Floats, state: State
+) -> Floats:
+    """The cubic, or NaN where it bends over a gap as no tide of the last days did: a new datum.
+
+    What was before such a gap is then forgotten.
+    """
+    bend = np.abs(cubic[:, 2:]) * np.array([2.0, 6.0])
+    known = np.isfinite(bend[:, 0])
+    since = cell - state["tide_gap"][at]
+    broken = known & (since <= _AFTER_GAP) & (state["tide_gap"][at] >= 0)
+    most = _BEND_MARGIN * state["tide_bend"][at] + _BEND_FLOOR
+    young = state["tide_bend_cells"][at] < _BEND_CELLS
+    broken &= young | (bend > most).any(axis=1)
+    if broken.any():
+        before = state["tide_cell"][at[broken]] < state["tide_gap"][at[broken], None]
+        state["tide_cell"][at[broken]] = np.where(before, -1, state["tide_cell"][at[broken]])
+        cubic = np.where(broken[:, None], np.nan, cubic)
+    learns = known & (since > _RING)
+    kept = state["tide_bend"][at] * np.exp(-1.0 / _BEND_MEMORY)
+    state["tide_bend"][at] = np.where(learns[:, None], np.maximum(kept, bend), kept)
+    state["tide_bend_cells"][at] += learns
+    return cubic
 
 
 def _cubic(at: NDArray[np.intp], cell: NDArray[np.int64], state: State) -> Floats:

@@ -24,6 +24,8 @@ from models.detector import (
     evidence_of,
     rounded,
 )
+from models.noise import Noise
+from models.tail import Tail
 from records.levels import Hazard
 from records.statements import Phrase
 from records.times import HOUR, MINUTE, SECOND
@@ -34,17 +36,17 @@ OFF_TIDE = (
 )
 WANING = "The sea level is still {residual} m off its tide; the waves are weaker than before."
 
-_GAUSS = 1.2533141373155003  # standard deviation over mean magnitude of a Gaussian
-_CLIP = 3.0  # a residual counts for the noise as at most so many times the noise so far
-_SHORT_S, _LONG_S = 7200.0, 86400.0  # the noise is the larger of the last hours' and the last day's
-_ALARMED = 0.1  # how much slower the noise is learned while waves run
+_NOISE = Noise(memories_s=(7200.0, 86400.0), least=0.005)
+# Three-hour peaks of a Gaussian sea in units of its noise, until the gauge has shown its own.
+_TAIL = Tail(block=3 * HOUR, mean=2.6, variance=0.16)
+_ALARMED = 10.0  # how much slower the noise is learned while waves run
 _ARTEFACT = 15 * MINUTE  # a jump that lasts longer is a new datum
+# A jump goes on trial where the move before it was so much smaller; then the residual may be off
+# either side of it by so much of the limit.
+_LONE, _FLAT = 0.3, 0.6
+_LOST = 3 * HOUR  # off the tide for longer: the tide must be learned anew
+_FRESH_S = 900.0  # residuals further back don't confirm a new one
 _SLOW_S = 210.0  # readings further apart need no second one: the jump rule still holds
-_BLOCK = 3 * HOUR
-_BLOCKS_A_YEAR = 2922
-_BLOCKS_KEPT = 240.0  # a month
-# Largest of a quiet block in noise units, as a Gaussian sea would have it, counted as 8 blocks.
-_PRIOR_MEAN, _PRIOR_VARIANCE, _PRIOR_BLOCKS = 2.6, 0.16, 8.0
 
 
 class TsunamiGauge(Detector):
@@ -91,48 +93,128 @@ class TsunamiGauge(Detector):
             raise ValueError("floor, sigmas and budget_per_year must be above 0")
 
     def slots(self) -> dict[str, Slot]:
-        return tide.slots() | {
+        own = {
             "residual": Slot(fill=np.nan),
             "limit": Slot(fill=np.nan),
-            "jump": Slot(fill=np.nan),
-            "jump_at": Slot("int64"),
-            "jump_fits": Slot("bool"),
             "last": Slot("float64", (3,), np.nan),
-            "magnitude": Slot("float64", (2,)),
-            "learned_s": Slot(),
+            "before": Slot(fill=np.nan),
+            "move": Slot(fill=np.nan),
+            "jump": Slot(fill=np.nan),
+            "jump_base": Slot(fill=np.nan),
+            "jump_at": Slot("int64"),
+            "jump_young": Slot("bool"),
             "on_tide_at": Slot("int64"),
             "alarmed_until": Slot("int64"),
-            "block": Slot("int64", (), -1),
-            "block_peak": Slot(),
-            "block_count": Slot(),
-            "block_mean": Slot(fill=_PRIOR_MEAN),
-            "block_variance": Slot(fill=_PRIOR_VARIANCE),
         }
+        return own | tide.slots() | _NOISE.slots() | _TAIL.slots()
 
     def limits(self, watched: Sequence[Watched]) -> Limits:
         return Limits.same(len(watched), (0.7, 1.0, 10.0), (0.35, 0.5, 5.0))
 
     def step(self, rows: Rows, state: State, fixed: Fixed) -> Scores:
-        at = rows.at
-        expected = tide.predicted(at, rows.measured_at, state)
-        expected[tide.recent(at, rows.measured_at, state) < 4] = np.nan
-        noise = state["magnitude"][at].max(axis=1) * _GAUSS
-        limit = np.maximum(self.floor, noise * self._factor(at, state))
-        residual = rows.value - expected
-        beside = self._without_jump(rows, residual, limit, state)
-        peak = _second_of_three(rows, np.abs(beside), state)
-        tide.keep(at, rows.measured_at, _believed(rows.value, expected, beside, limit), state)
-        self._restart(rows, beside, limit, state)
+        at, measured_at = rows.at, rows.measured_at
+        expected = tide.predicted(at, measured_at, state)
+        expected[tide.recent(at, measured_at, state) < 4] = np.nan
+        noise = _NOISE.deviation(at, state)
+        factor = np.maximum(self.sigmas, _TAIL.limit(at, self.budget_per_year, state))
+        limit = np.maximum(self.floor, factor * noise)
+        residual, datum = _without_artefacts(rows, rows.value - expected, limit, state)
+        peak = _confirmed(rows, np.abs(residual), state)
+        state["residual"][at], state["limit"][at] = residual, limit
+        # What counts for the tide stays near it, so that waves don't bend what they are held to.
+        believed = expected + datum + np.clip(residual, -limit, limit)
+        tide.keep(at, measured_at, np.where(np.isnan(believed), rows.value, believed), state)
+        _begin_anew_when_lost(rows, residual, limit, state)
+        in_noise = np.divide(peak, noise, out=np.full(len(at), np.nan), where=noise > 0)
+        p_value = _TAIL.chance(at, in_noise, state)
         score = peak / limit
-        alarmed = score >= 1
-        until = state["alarmed_until"][at]
-        until = np.where(alarmed, rows.measured_at + int(self.hold_s * SECOND), until)
-        state["alarmed_until"][at] = until
-        state["residual"][at] = beside
-        state["limit"][at] = limit
-        quiet = rows.measured_at >= until
-        z = peak / np.where(noise > 0, noise, np.inf)
-        p_value = self._chance(at, z, state)
-        _learn_noise(rows, beside, quiet, state)
-        _learn_peaks(rows, z, quiet, state)
+        quiet = self._quiet(rows, score, state)
+        _NOISE.learn(at, rows.gap_s, residual, np.where(quiet, 1.0, _ALARMED), state)
+        _TAIL.learn(at, measured_at, in_noise, quiet, state)
         return Scores(score, p_value)
+
+    def explain(self, crossing: Crossing, state: State, fixed: Fixed) -> Said:
+        residual = float(state["residual"][crossing.at])
+        limit = float(state["limit"][crossing.at])
+        noise = float(_NOISE.deviation(np.array([crossing.at]), state)[0])
+        values: Values = {
+            "residual": rounded(residual, 2),
+            "limit": rounded(limit, 2),
+            "noise": rounded(noise, 2),
+        }
+        text = OFF_TIDE if crossing.level > crossing.before else WANING
+        evidence = evidence_of(crossing, residual=residual, limit_m=limit, noise=noise)
+        return Said(Phrase(text=text, values=values), evidence)
+
+    def _quiet(self, rows: Rows, score: Floats, state: State) -> NDArray[np.bool_]:
+        until = rows.measured_at + int(self.hold_s * SECOND)
+        until = np.where(score >= 1, until, state["alarmed_until"][rows.at])
+        state["alarmed_until"][rows.at] = until
+        quiet: NDArray[np.bool_] = rows.measured_at >= until
+        return quiet
+
+
+def _without_artefacts(
+    rows: Rows, residual: Floats, limit: Floats, state: State
+) -> tuple[Floats, Floats]:
+    """What is left of the residual when its last jump was a spike or a new datum, and that datum.
+
+    A jump of more than the limit between two readings is on trial: while it is, the smaller
+    magnitude before and beside it counts. A spike returns to where it was, a new datum stays flat
+    (the tide is moved to it after a quarter of an hour), and a wave does neither: then the trial
+    is off, and nothing is put on trial for as long.
+    """
+    at, measured_at = rows.at, rows.measured_at
+    before, jump, base = state["before"][at], state["jump"][at], state["jump_base"][at]
+    young, begun_at = state["jump_young"][at], state["jump_at"][at]
+    over = measured_at - begun_at > _ARTEFACT
+    move = residual - before
+    new = np.isnan(jump) & over & (np.abs(move) >= limit)
+    new &= ~(np.abs(state["move"][at]) > _LONE * np.abs(move))
+    # A jump may take two readings, where a mean over the interval splits it.
+    longer = young & (rows.gap_s <= _SLOW_S) & (move * jump > 0) & (np.abs(move) >= limit / 2)
+    base = np.where(new, before, base)
+    jump = np.where(new | longer, residual - base, jump)
+    begun_at = np.where(new, measured_at, begun_at)
+    beside = residual - jump
+    stayed = np.abs(beside - base) < np.abs(residual - base)
+    off = np.minimum(np.abs(beside - base), np.abs(residual - base))
+    known = np.isfinite(residual)
+    flat = ~known | (off < _FLAT * limit)
+    moved = over & ~new & flat & stayed
+    datum: Floats = np.where(moved, jump, 0.0)
+    tide.shift(at[moved], datum[moved], state)
+    on_trial = flat & (new | (~over & (stayed | young)))
+    # What ended as spike or datum leaves room for the next; a wave does not.
+    ended = known & ~on_trial & flat
+    state["jump"][at] = np.where(on_trial | ~known, jump, np.nan)
+    state["jump_base"][at] = base
+    state["jump_at"][at] = np.where(ended, 0, begun_at)
+    state["jump_young"][at] = new
+    state["move"][at] = move
+    state["before"][at] = np.where(known, residual - datum, before)
+    counted: Floats = np.where(flat & (np.abs(beside) < np.abs(residual)), beside, residual)
+    return counted, datum
+
+
+def _confirmed(rows: Rows, magnitude: Floats, state: State) -> Floats:
+    """What two of the last three magnitudes reach; of slow readings what the newest reaches."""
+    last = state["last"][rows.at]
+    last[~(rows.gap_s <= _FRESH_S)] = np.nan
+    last = np.column_stack([last[:, 1:], magnitude])
+    state["last"][rows.at] = last
+    second = np.sort(np.where(np.isnan(last), -np.inf, last), axis=1)[:, 1]
+    peak = np.where(rows.gap_s > _SLOW_S, magnitude, second)
+    peak[np.isnan(magnitude) | np.isinf(peak)] = np.nan
+    return peak
+
+
+def _begin_anew_when_lost(rows: Rows, residual: Floats, limit: Floats, state: State) -> None:
+    at, measured_at = rows.at, rows.measured_at
+    off = np.abs(residual) >= limit
+    since = np.where(off, state["on_tide_at"][at], measured_at)
+    lost = measured_at - since > _LOST
+    if lost.any():
+        tide.forget(at[lost], state)
+        state["jump"][at[lost]] = np.nan
+    state["on_tide_at"][at] = np.where(lost, measured_at, since)
