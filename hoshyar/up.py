@@ -20,21 +20,22 @@ from records.errors import SettingsError, StoreUnavailable
 from records.network import Network
 from records.settings import Settings
 from store import registry, stages
-from store.connection import connect
+from store.connection import Database, connect
 from store.figures import figures
 from store.migrations import migrate
 
-# In the order of their start; they are stopped in the other one.
+# In the order of their start (what a first reading needs comes first); stopped the other way.
 STAGES = {
     "ingest": ("-m", "ingest"),
+    "devices": ("-m", "devices", "simulate"),
     "models": ("-m", "models", "watch"),
     "alerts": ("-m", "alerts"),
     "lab_ui": ("-m", "lab_ui"),
-    "devices": ("-m", "devices", "simulate"),
 }
 # Devices know the broker alone, so they can't say in the store that they live.
 SILENT = {"devices"}
 LOOK_EVERY_S = 0.2
+SAY_EVERY_S = 3.0
 STAND_WITHIN_S = 120.0
 
 
@@ -60,9 +61,11 @@ def up(
     try:
         with explained(folder.path), supervised(system.supervisor):
             _start(system, settings)
+            news = FirstReading(began_s)
+            _until_standing(system, news)
             say(f"Hoshyar stands after {time.monotonic() - began_s:.1f} s")
             print(_addresses(system, settings), flush=True)
-            _say_first_reading(system, began_s)
+            _until_first_reading(system, news)
             while True:
                 system.check()
                 time.sleep(LOOK_EVERY_S)
@@ -96,7 +99,6 @@ def _start(system: System, settings: Settings) -> None:
         "broker": system.environment["HOSHYAR_BROKER"],
     }
     system.say_state()
-    _until_standing(system)
 
 
 def _describe_devices(system: System) -> subprocess.Popen[bytes]:
@@ -119,19 +121,34 @@ def _enrol(dsn: str, asked: subprocess.Popen[bytes]) -> None:
         registry.enrol(db, msgspec.json.decode(described, type=Network))
 
 
-def _until_standing(system: System) -> None:
+class FirstReading:
+    """Says once, as soon as it is asked after it happened, that a reading was stored."""
+
+    def __init__(self, began_s: float) -> None:
+        self._began_s = began_s
+        self.is_said = False
+
+    def look(self, db: Database) -> None:
+        if not self.is_said and figures(db, WallClock().now()).readings_stored:
+            self.is_said = True
+            waited_s = time.monotonic() - self._began_s
+            say(f"the first reading was stored within {waited_s:.1f} s")
+
+
+def _until_standing(system: System, news: FirstReading) -> None:
     """Wait for a sign of life of every stage, and say who is still missing."""
     until_s, said_s = time.monotonic() + STAND_WITHIN_S, time.monotonic()
     with closing(connect(system.dsn, stage="up")) as db:
         while waiting := _silent(system, {s.name: s.pid for s in stages.all(db)}):
             system.check()
             system.supervisor.must_live()
+            news.look(db)
             if time.monotonic() > until_s:
                 raise StoreUnavailable(
                     f"{', '.join(waiting)} gave no sign of life in {STAND_WITHIN_S:.0f} s: see the"
                     f" logs in {system.folder.logs}"
                 )
-            if time.monotonic() - said_s > 3:
+            if time.monotonic() - said_s > SAY_EVERY_S:
                 said_s = time.monotonic()
                 say(f"waiting for {', '.join(waiting)}")
             time.sleep(LOOK_EVERY_S)
@@ -153,10 +170,10 @@ def _addresses(system: System, settings: Settings) -> str:
     )
 
 
-def _say_first_reading(system: System, began_s: float) -> None:
+def _until_first_reading(system: System, news: FirstReading) -> None:
     # Only words: a database that goes away now is the supervisor's business.
     with suppress(StoreUnavailable), closing(connect(system.dsn, stage="up")) as db:
-        while not figures(db, WallClock().now()).readings_stored:
+        while not news.is_said:
             system.check()
+            news.look(db)
             time.sleep(LOOK_EVERY_S)
-        say(f"the first reading was stored within {time.monotonic() - began_s:.1f} s")

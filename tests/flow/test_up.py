@@ -13,7 +13,7 @@ import pytest
 
 from tests.flow.running import Command, free_port, gone, run, status, until
 
-PARTS = ["broker", "database", "ingest", "models", "alerts", "lab_ui", "devices"]
+PARTS = ["broker", "database", "ingest", "devices", "models", "alerts", "lab_ui"]
 
 
 def up(data: Path) -> Command:
@@ -31,6 +31,7 @@ def running(data: Path) -> Iterator[Command]:
     command = up(data)
     try:
         until(lambda: command.said("the first reading was stored"), "the first reading")
+        until(lambda: command.said("Hoshyar stands"), "standing")
         yield command
     finally:
         command.force()
