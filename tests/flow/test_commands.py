@@ -1,0 +1,202 @@
+"""Commands that talk to a database: devices, quarantine, alerts, status, and a notebook's line."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import hoshyar
+from records import times
+from records.errors import Reason, SettingsError
+from records.levels import Hazard, Level, Status
+from records.readings import ReadingBatch
+from records.statements import AlertChange, Phrase
+from store import incidents, readings, registry
+from store.connection import connect
+from tests.flow.running import environment
+
+NETWORK = """
+[[lab]]
+id = "valley"
+[[station]]
+id = "bridge"
+lab = "valley"
+lat = 36.3
+lon = 74.6
+[[device]]
+id = "gauge"
+station = "bridge"
+[[series]]
+id = "bridge-stage"
+station = "bridge"
+device = "gauge"
+quantity = "stage"
+unit = "m"
+"""
+AT = times.parse("2026-03-01T00:00:00Z")
+
+
+def command(
+    dsn: str, *arguments: str | Path, given: str | None = None
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "hoshyar", *map(str, arguments)],
+        env={**environment(), "HOSHYAR_DSN": dsn, "HOSHYAR_HOME": "/nonexistent/hoshyar"},
+        input=given,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def answer(dsn: str, *arguments: str | Path) -> list[dict[str, object]]:
+    done = command(dsn, *arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    found: list[dict[str, object]] = json.loads(done.stdout)
+    return found
+
+
+@pytest.fixture
+def enrolled(dsn: str, tmp_path: Path) -> str:
+    file = tmp_path / "network.toml"
+    file.write_text(NETWORK)
+    done = command(dsn, "device", "add", file)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "enrolled 1 devices with 1 series\n"
+    return dsn
+
+
+def store(dsn: str, count: int) -> None:
+    with closing(connect(dsn, stage="test")) as db:
+        known = registry.load(db)
+        at = AT + np.arange(count, dtype=np.int64) * times.MINUTE
+        rows = ReadingBatch(
+            np.full(count, known.series_number["bridge-stage"], np.int32),
+            at,
+            at,
+            np.arange(count) / 10,
+            np.ones(count, np.uint8),
+            np.zeros(count, np.uint8),
+            np.zeros(count, np.bool_),
+        )
+        bad = readings.Quarantined(
+            known.device_number["gauge"], "hoshyar/v1/x", b"{", Reason.BAD_TOPIC, "x", AT
+        )
+        readings.commit(db, readings.Commit(0, AT, "test", "test", rows, (), (bad,)))
+
+
+def test_devices_are_added_beside_others_listed_and_revoked(enrolled: str) -> None:
+    more = json.dumps({"device": [{"id": "spare", "station": "bridge", "simulated": True}]})
+    done = command(enrolled, "device", "add", "-", given=more)
+    assert (done.returncode, done.stderr) == (0, "")
+    gauge = {"id": "gauge", "station": "bridge", "lab": "valley"}
+    spare = gauge | {"id": "spare"}
+    assert answer(enrolled, "device", "list") == [
+        gauge | {"simulated": False, "revoked": False},
+        spare | {"simulated": True, "revoked": False},
+    ]
+    assert command(enrolled, "device", "revoke", "gauge").returncode == 0
+    assert [one["revoked"] for one in answer(enrolled, "device", "list")] == [True, False]
+    done = command(enrolled, "device", "revoke", "nobody")
+    assert (done.returncode, done.stderr) == (2, "hoshyar: there is no device 'nobody'\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"device": [{"id": "x"}]}', "`station` - at `$.device[0]`"),
+        ('{"device": [{"id": "x", "station": "moon"}]}', "the station 'moon'"),
+        ("{", "Input data was truncated"),
+    ],
+)
+def test_a_description_that_is_wrong_changes_nothing(enrolled: str, text: str, said: str) -> None:
+    done = command(enrolled, "device", "add", "-", given=text)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert said in done.stderr
+    assert len(answer(enrolled, "device", "list")) == 1
+
+
+def test_quarantine_is_listed_with_its_reason(enrolled: str) -> None:
+    store(enrolled, 1)
+    (entry,) = answer(enrolled, "quarantine", "list")
+    assert entry == {
+        "number": entry["number"],
+        "topic": "hoshyar/v1/x",
+        "reason": "bad topic",
+        "detail": "x",
+        "bytes": 1,
+        "received_at": "2026-03-01T00:00:00Z",
+    }
+
+
+def test_an_incident_is_listed_and_acknowledged(enrolled: str) -> None:
+    change = AlertChange(
+        alert="river-flood-valley-1",
+        at=AT,
+        change="raised",
+        hazard=Hazard.RIVER_FLOOD,
+        area="valley",
+        level=Level.ORANGE,
+        stations=("bridge",),
+        reason=Phrase("It rises."),
+        detector="stage-limit",
+        status=Status.TEST,
+    )
+    with closing(connect(enrolled, stage="test")) as db:
+        incidents.append(db, [change])
+    (found,) = answer(enrolled, "alert", "list")
+    assert (found["alert"], found["level"], found["acknowledged_by"]) == (
+        "river-flood-valley-1",
+        "orange",
+        None,
+    )
+    words = ("alert", "acknowledge", "river-flood-valley-1", "--person", "Amina")
+    assert command(enrolled, *words, "--note", "seen").returncode == 0
+    with closing(connect(enrolled, stage="test")) as db:
+        ((_, action),) = incidents.actions_after(db, 0)
+    assert (action.alert, action.kind, action.person, action.note) == (
+        "river-flood-valley-1",
+        "acknowledge",
+        "Amina",
+        "seen",
+    )
+    done = command(enrolled, "alert", "acknowledge", "other", "--person", "Amina")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+
+
+def test_status_of_stages_elsewhere_goes_by_their_signs_of_life(enrolled: str) -> None:
+    store(enrolled, 3)
+    done = command(enrolled, "status", "--json")
+    found = json.loads(done.stdout)
+    assert (found["readings_stored"], found["quarantined"], found["addresses"]) == (3, 1, {})
+    assert [s["name"] for s in found["stages"]] == ["devices"]
+    assert command(enrolled, "status", "--stage", "ingest").returncode == 1
+
+
+def test_migrating_again_does_nothing(dsn: str) -> None:
+    done = command(dsn, "db", "migrate")
+    assert (done.returncode, done.stdout) == (0, "nothing to do\n")
+
+
+def test_a_notebook_opens_a_station_in_one_line(
+    enrolled: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    store(enrolled, 5)
+    monkeypatch.setenv("HOSHYAR_DSN", enrolled)
+    opened = hoshyar.open_dataset(
+        station="bridge",
+        quantities=["stage"],
+        time=slice("2026-03-01T00:01:00Z", "2026-03-01T00:03:00Z"),
+        data=tmp_path,
+    )
+    assert opened["stage"].values.tolist() == [0.1, 0.2, 0.3]
+    monkeypatch.delenv("HOSHYAR_DSN")
+    with pytest.raises(SettingsError, match="nothing runs in"):
+        hoshyar.open_dataset(station="bridge", data=tmp_path)
