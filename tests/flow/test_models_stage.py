@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -158,7 +159,7 @@ def test_a_stage_killed_again_and_again_says_what_the_pure_core_says(
         if step % 2:
             stage.end(signal.SIGKILL)
             stage.start()
-        until(lambda at=now_at: through(db, at), "the stage follows", 30)
+        until(partial(through, db, now_at), "the stage follows", 30)
         before = now_at
     told = said(db)
     assert [msgspec.json.encode(w) for w in told] == [

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from models import check_suite
+from models.bank import Bank
 from models.catalogue import catalogue
 from models.check_suite import CHECKS, CheckFailed, Make
 from models.detector import Crossing, Detector, Limits, Rows, Said, Scores, Slot, evidence_of
@@ -151,7 +152,7 @@ def test_a_sound_detector_passes_all() -> None:
     check_suite.check_detector(Plain)
 
 
-class _Unordered(check_suite.Bank):
+class _Unordered(Bank):
     """A bank that takes readings however old they are."""
 
     def _round(self, rows: Any, at: Any, measured_at: Any, value: Any, out: Any) -> None:
