@@ -37,7 +37,7 @@ _BEND_CELLS = DAY // CELL
 
 
 def slots() -> dict[str, Slot]:
-    """State of one series: sums of the last three hours' cells, and the cubic of the current one."""
+    """State of one series: sums of three hours' cells, and the cubic of the current one."""
     return {
         "tide_cell": Slot("int64", (_RING,), -1),
         "tide_sum": Slot("float64", (_RING,)),
@@ -109,9 +109,7 @@ def forget(at: NDArray[np.intp], state: State) -> None:
     state["tide_cubic"][at] = np.nan
 
 
-def _unbroken(
-    at: NDArray[np.intp], cell: NDArray[np.int64], cubic: Floats, state: State
-) -> Floats:
+def _unbroken(at: NDArray[np.intp], cell: NDArray[np.int64], cubic: Floats, state: State) -> Floats:
     """The cubic, or NaN where it bends over a gap as no tide of the last days did: a new datum.
 
     What was before such a gap is then forgotten.

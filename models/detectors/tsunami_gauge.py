@@ -44,6 +44,7 @@ _ARTEFACT = 15 * MINUTE  # a jump that lasts longer is a new datum
 # A jump goes on trial where the move before it was so much smaller; then the residual may be off
 # either side of it by so much of the limit.
 _LONE, _FLAT = 0.3, 0.6
+_SHORT = 5 * MINUTE  # after so long by the whole limit: few waves are flat that long
 _LOST = 3 * HOUR  # off the tide for longer: the tide must be learned anew
 _FRESH_S = 900.0  # residuals further back don't confirm a new one
 _SLOW_S = 210.0  # readings further apart need no second one: the jump rule still holds
@@ -121,8 +122,9 @@ class TsunamiGauge(Detector):
         residual, datum = _without_artefacts(rows, rows.value - expected, limit, state)
         peak = _confirmed(rows, np.abs(residual), state)
         state["residual"][at], state["limit"][at] = residual, limit
-        # What counts for the tide stays near it, so that waves don't bend what they are held to.
-        believed = expected + datum + np.clip(residual, -limit, limit)
+        # What one reading alone says counts for the tide as the limit at most.
+        most = np.fmax(limit, peak)
+        believed = expected + datum + np.clip(residual, -most, most)
         tide.keep(at, measured_at, np.where(np.isnan(believed), rows.value, believed), state)
         _begin_anew_when_lost(rows, residual, limit, state)
         in_noise = np.divide(peak, noise, out=np.full(len(at), np.nan), where=noise > 0)
@@ -180,7 +182,7 @@ def _without_artefacts(
     stayed = np.abs(beside - base) < np.abs(residual - base)
     off = np.minimum(np.abs(beside - base), np.abs(residual - base))
     known = np.isfinite(residual)
-    flat = ~known | (off < _FLAT * limit)
+    flat = ~known | (off < np.where(measured_at - begun_at > _SHORT, 1.0, _FLAT) * limit)
     moved = over & ~new & flat & stayed
     datum: Floats = np.where(moved, jump, 0.0)
     tide.shift(at[moved], datum[moved], state)
