@@ -30,6 +30,10 @@ def station_name(station: Station, language: str) -> str:
     return words.named(station.names, station.name, station.id, language)
 
 
+def short_name(registry: Registry, station: str, language: str) -> str:
+    return words.short(place_name(registry, station, language))
+
+
 def area_name(registry: Registry, identity: str, language: str) -> str:
     """The name of an area; a lab that serves as its stations' area has the lab's name."""
     for area in registry.network.area:

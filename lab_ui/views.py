@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from alerts.wording import instruction
 from lab_ui import places, words
 from lab_ui.picture import Last, Picture
+from lab_ui.sentences import sentence
 from lab_ui.texts import any_draft, texts
 from records.clock import Clock
-from records.language import phrase, say
+from records.language import say
 from records.levels import Level
 from records.statements import AlertChange
 from store.incidents import Incident
+from store.registry import Registry
 
 EVIDENCE = 6  # charts beside an incident on the desk
 
@@ -94,7 +97,8 @@ def card(picture: Picture, incident: Incident, language: str) -> View:
         "area": places.area_name(registry, change.area, language),
         "station_ids": change.stations,
         "stations": [places.place_name(registry, s, language) for s in change.stations],
-        "reason": phrase(picture.reasons.get(change.alert, change.reason), language),
+        "reason": sentence(picture.reasons.get(change.alert, change.reason), registry, language),
+        "instruction": instruction(change, language),
         "detector": change.detector,
         "status": change.status.value,
         "status_word": say(words.STATUSES[change.status], language),
@@ -122,14 +126,14 @@ def evidence(picture: Picture, incident: Incident) -> list[int]:
     return sorted(here, key=tells_less)[:EVIDENCE]
 
 
-def history_row(change: AlertChange, language: str) -> View:
+def history_row(change: AlertChange, registry: Registry, language: str) -> View:
     """One line of an incident's history."""
     return {
         "at": milliseconds(change.at),
         "change": words.change(change.change, language),
         "level": int(change.level),
         "word": say(words.LEVELS[change.level], language),
-        "reason": phrase(change.reason, language),
+        "reason": sentence(change.reason, registry, language),
         "person": change.person,
         "note": change.note,
     }

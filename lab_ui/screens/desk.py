@@ -96,7 +96,8 @@ def history(incident: Incident, language: str) -> list[views.View]:
             changes = incidents.history(db, incident.last.alert)
     except StoreUnavailable:
         changes = [incident.last]
-    return [views.history_row(change, language) for change in reversed(changes)]
+    registry = runtime.current().hub.picture.registry
+    return [views.history_row(change, registry, language) for change in reversed(changes)]
 
 
 def answers(incident: Incident, language: str) -> None:

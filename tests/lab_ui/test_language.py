@@ -1,4 +1,4 @@
-"""Every text of the screens has its translation; a missing one fails here, not at 3 a.m."""
+"""Every text of the screens and the models is translated; a missing one fails here."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 from babel.messages.pofile import read_po
 
 import lab_ui
+import models
 from lab_ui import words
 from lab_ui.texts import TEXTS
 from records.language import LOCALE, catalogue, phrase, say
@@ -48,8 +49,27 @@ def literals(tree: ast.AST) -> Iterator[str]:
                     yield part.value
 
 
+def reasons() -> set[str]:
+    """Texts of the models' reasons: the constants, in capitals, of modules that make phrases."""
+    found: set[str] = set()
+    for file in Path(models.__file__).parent.rglob("*.py"):
+        tree = ast.parse(file.read_text())
+        constants = {
+            node.targets[0].id: node.value.value
+            for node in tree.body
+            if isinstance(node, ast.Assign)
+            and isinstance(node.targets[0], ast.Name)
+            and isinstance(node.value, ast.Constant)
+            and isinstance(node.value.value, str)
+        }
+        if any(isinstance(node, ast.Name) and node.id == "Phrase" for node in ast.walk(tree)):
+            found |= {text for text in constants.values() if " " in text}
+    return found
+
+
 def every_text() -> set[str]:
-    return said_in_code().union(*(table.values() for table in TABLES))
+    quantities = {name.replace("_", " ") for name in QUANTITIES}
+    return said_in_code().union(*(table.values() for table in TABLES), reasons(), quantities)
 
 
 def fields(text: str) -> set[str]:

@@ -27,6 +27,7 @@ export default function incident({ data, parentElement }) {
       lead,
     ),
     node("p", { class: "incident-reason", dir: "auto", text: card.reason }),
+    node("p", { class: "incident-instruction", dir: "auto", text: card.instruction }),
     facts(card, texts, opened),
   );
   place.replaceChildren(box, node("div", { class: "title", text: texts.history }), log(history));

@@ -1,0 +1,42 @@
+"""Reasons as people read them: stations by name, and values apart from the sentence's direction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lab_ui import places
+from records.language import RIGHT_TO_LEFT, say
+from records.statements import Phrase
+from store.registry import Registry
+
+# Unicode's isolates: what stands between them has its own direction, first letter or left to right.
+_OWN, _LEFT_TO_RIGHT, _END = "\u2068", "\u2066", "\u2069"
+
+
+@dataclass(frozen=True, slots=True)
+class _Isolated:
+    """A value inside a sentence that runs from right to left."""
+
+    value: str | int | float
+
+    def __format__(self, form: str) -> str:
+        opening = _OWN if isinstance(self.value, str) else _LEFT_TO_RIGHT
+        return f"{opening}{self.value:{form}}{_END}"
+
+
+def sentence(said: Phrase, registry: Registry, language: str) -> str:
+    """A phrase in this language. Ids of stations among its values become their names."""
+    values = {name: _told(value, registry, language) for name, value in said.values.items()}
+    if language in RIGHT_TO_LEFT:
+        return say(said.text, language).format(**{k: _Isolated(v) for k, v in values.items()})
+    return say(said.text, language).format(**values)
+
+
+def _told(value: str | int | float, registry: Registry, language: str) -> str | int | float:
+    if not isinstance(value, str):
+        return value
+    known = {station.id for station in registry.network.station}
+    words = value.split(", ")
+    if known.issuperset(words):
+        return ", ".join(places.short_name(registry, word, language) for word in words)
+    return say(value, language)
