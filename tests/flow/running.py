@@ -45,10 +45,10 @@ def until(true: Callable[[], Any], what: str, timeout_s: float = PATIENCE_S) -> 
 class Command:
     """A running `hoshyar ...`; its lines on both outputs are collected."""
 
-    def __init__(self, *arguments: str | Path) -> None:
+    def __init__(self, *arguments: str | Path, **variables: str) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "hoshyar", *map(str, arguments)],
-            env=environment(),
+            env={**environment(), **variables},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

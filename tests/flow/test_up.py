@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.flow.conftest import RunningBroker
 from tests.flow.running import Command, free_port, gone, run, status, until
 
 PARTS = ["broker", "database", "ingest", "devices", "models", "alerts", "lab_ui"]
@@ -141,6 +142,24 @@ def test_kill_9_leaves_no_process_and_the_next_start_is_clean(data: Path) -> Non
         assert gone(family) == []
     finally:
         second.force()
+
+
+def test_on_a_broker_and_a_database_of_ones_own_only_the_stages_are_started(
+    broker: RunningBroker, dsn: str, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    given = {"HOSHYAR_BROKER": str(broker.address), "HOSHYAR_DSN": dsn}
+    command = Command("up", "--data", data, "--ui-port", str(free_port()), **given)
+    try:
+        until(lambda: command.said("Hoshyar stands"), "standing")
+        until(lambda: command.said("the first reading was stored"), "the first reading")
+        assert [s["name"] for s in status(data)["stages"]] == PARTS[2:]
+        family = command.family()
+        command.interrupt()
+        assert command.end() == 0
+        assert gone(family) == []
+    finally:
+        command.force()
 
 
 def test_an_occupied_port_leaves_nothing_running(tmp_path: Path) -> None:
