@@ -33,6 +33,7 @@ _SETTINGS = {
     "wal_level": "minimal",
     "max_wal_senders": "0",
     "max_parallel_workers_per_gather": "0",
+    "dynamic_shared_memory_type": "mmap",  # below the folder: a kill leaves nothing in /dev/shm
     "jit": "off",
     "unix_socket_permissions": "0700",
     "log_min_messages": "warning",
