@@ -252,9 +252,10 @@ def _said(lake: _Lake, reach: Reach, before: Statement | None) -> Statement | No
     if text == CONFIRMED:
         values["station"] = lake.rising[0].watched.station
     if onset_at is not None and text in _WITH_LEAD:
-        latest = max(vote.changed_at for vote in (*lake.falling, *lake.rising))
-        text = _WITH_LEAD[text]
-        values["minutes"] = max(0, round((onset_at - latest) / SECOND / 60))
+        decided_at = max(vote.changed_at for vote in (*lake.falling, *lake.rising))
+        minutes = round((onset_at - decided_at) / SECOND / 60)
+        if minutes >= 1:
+            text, values["minutes"] = _WITH_LEAD[text], minutes
     return Statement(
         key=_key(lake.station, reach),
         area=reach.area,

@@ -7,12 +7,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 
 from models import check_suite
 from models.bank import Bank
 from models.catalogue import catalogue
 from models.check_suite import CHECKS, CheckFailed, Make
 from models.detector import Crossing, Detector, Limits, Rows, Said, Scores, Slot, evidence_of
+from models.detectors.rate_of_rise import RateOfRise
 from records.levels import Hazard
 from records.statements import Phrase
 
@@ -167,3 +169,8 @@ def test_a_bank_that_takes_old_readings_is_found(
     monkeypatch.setattr(check_suite, "Bank", _Unordered)
     with pytest.raises(CheckFailed):
         check(Plain)
+
+
+def test_scikit_learn_can_clone_a_detector() -> None:
+    changed = RateOfRise(budget_per_year=3.0)
+    assert clone(changed).get_params() == changed.get_params()
