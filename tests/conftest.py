@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 from psycopg import sql
@@ -16,6 +17,13 @@ from psycopg.conninfo import make_conninfo
 
 from store.embedded import EmbeddedServer
 from store.migrations import migrate
+
+
+# A slow machine is no finding: properties are judged by what they say, not by how fast.
+hypothesis.settings.register_profile(
+    "hoshyar", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("hoshyar")
 
 
 @pytest.fixture(scope="session")
