@@ -97,9 +97,8 @@ class BulkClient(mqtt.Client):
         self._parts.append(data)
         self._have += len(data)
         if self._have >= self._need:
-            rc = self._cut(b"".join(self._parts))
-            if rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
-                self._loop_rc_handle(rc)
+            if self._cut(b"".join(self._parts)) != MQTTErrorCode.MQTT_ERR_SUCCESS:
+                self._loop_rc_handle(MQTTErrorCode.MQTT_ERR_CONN_LOST)
                 return False
         return True
 

@@ -197,8 +197,9 @@ class Intake:
     ) -> bool | None:
         """True: settled by its number; False: new by its bytes; None: a repeat."""
         if identity is not None and route.device is not None:
-            self._touched.add((route.device, identity[0]))
-            answer = self._ledger.settle(route.device, *identity)
+            key = (route.device, identity[0])
+            self._touched.add(key)
+            answer = self._ledger.settle(key, identity[1])
             if answer is not Answer.FULL:
                 return True if answer is Answer.NEW else None
         message = digest(arrival.topic, arrival.payload)

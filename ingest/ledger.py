@@ -89,18 +89,22 @@ class Ledger:
             self._boots[device] = self._boots.get(device, 0) + 1
         self._news: dict[Key, list[int]] = {}
 
-    def settle(self, device: int, boot: int, seq: int) -> Answer:
+    def settle(self, key: Key, seq: int) -> Answer:
         """Settle one message. FULL: it can't be kept in the ledger, take it as best effort."""
-        key = (device, boot)
         spans = self._spans.get(key)
         if spans is None:
-            if self._boots.get(device, 0) >= MOST_BOOTS:
+            boots = self._boots.get(key[0], 0)
+            if boots >= MOST_BOOTS:
                 return Answer.FULL
             spans = self._spans[key] = Spans()
-            self._boots[device] = self._boots.get(device, 0) + 1
+            self._boots[key[0]] = boots + 1
         answer = spans.add(seq)
         if answer is Answer.NEW:
-            self._news.setdefault(key, []).append(seq)
+            news = self._news.get(key)
+            if news is None:
+                self._news[key] = [seq]
+            else:
+                news.append(seq)
         return answer
 
     def news(self) -> tuple[Settled, ...]:

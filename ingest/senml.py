@@ -206,13 +206,14 @@ def claimed(payload: bytes) -> tuple[int, int] | None:
 
 def columns(entries: list[Entry]) -> Columns:
     """Base values resolved. Raises BadMessage (`undecodable`) where a record has no number."""
-    names, units, values, times, bn, bt, bu, bv, *others = zip(*map(astuple, entries), strict=True)
+    names, units, values, times, bn, bt, bu, bv, bver, bs, s, vs, vb, vd, *_ = zip(
+        *map(astuple, entries), strict=True
+    )
     # Nearly every message: one base, in its first record, and a number in each.
-    rest = len(entries) - 1
+    n = len(entries)
     plain = (
-        bn[1:].count(None) == bt[1:].count(None) == bu[1:].count(None) == rest
-        and bv.count(None) == rest + 1
-        and all(column.count(None) == rest + 1 for column in others[:6])
+        (bv + bver + bs + s + vs + vb + vd).count(None) == 7 * n
+        and (n == 1 or (bn[1:] + bt[1:] + bu[1:]).count(None) == 3 * (n - 1))
         and None not in values
     )
     if not plain:

@@ -29,12 +29,12 @@ def test_spans_are_a_set_of_numbers(numbers: list[int]) -> None:
 def test_what_is_new_is_said_once_and_resumes(first: list[int], second: list[int]) -> None:
     known = Ledger()
     for number in first:
-        known.settle(1, 0, number)
+        known.settle((1, 0), number)
     told = {(item.device, item.boot): item.ranges for item in known.news()}
     assert known.news() == ()
     resumed = Ledger(told)
     for number in second:
-        assert known.settle(1, 0, number) == resumed.settle(1, 0, number)
+        assert known.settle((1, 0), number) == resumed.settle((1, 0), number)
     assert known.news() == resumed.news()
     assert known.receipt(1, 0) == resumed.receipt(1, 0)
 
@@ -42,7 +42,7 @@ def test_what_is_new_is_said_once_and_resumes(first: list[int], second: list[int
 def test_news_are_ranges_by_device_and_boot() -> None:
     known = Ledger({(2, 5): ((0, 9),)})
     for device, boot, seq in [(2, 5, 9), (2, 5, 11), (1, 0, 3), (2, 5, 10), (1, 0, 7), (2, 6, 0)]:
-        known.settle(device, boot, seq)
+        known.settle((device, boot), seq)
     assert known.news() == (
         Settled(1, 0, ((3, 3), (7, 7))),
         Settled(2, 5, ((10, 11),)),
@@ -67,11 +67,11 @@ def test_a_receipt_covers_no_gap_that_it_has_no_room_to_name() -> None:
 
 def test_a_device_that_counts_wildly_is_best_effort_in_the_end() -> None:
     known = Ledger()
-    answers = [known.settle(1, 0, 10 * n) for n in range(ledger.MOST_SPANS + 1)]
+    answers = [known.settle((1, 0), 10 * n) for n in range(ledger.MOST_SPANS + 1)]
     assert answers == [Answer.NEW] * ledger.MOST_SPANS + [Answer.FULL]
-    assert known.settle(1, 0, 1) is Answer.NEW
-    assert known.settle(2, 0, 1) is Answer.NEW
-    boots = [known.settle(3, boot, 0) for boot in range(ledger.MOST_BOOTS + 1)]
+    assert known.settle((1, 0), 1) is Answer.NEW
+    assert known.settle((2, 0), 1) is Answer.NEW
+    boots = [known.settle((3, boot), 0) for boot in range(ledger.MOST_BOOTS + 1)]
     assert boots[-2:] == [Answer.NEW, Answer.FULL]
 
 
