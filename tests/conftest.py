@@ -18,7 +18,6 @@ from psycopg.conninfo import make_conninfo
 from store.embedded import EmbeddedServer
 from store.migrations import migrate
 
-
 # A slow machine is no finding: properties are judged by what they say, not by how fast.
 hypothesis.settings.register_profile(
     "hoshyar", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
