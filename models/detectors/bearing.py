@@ -197,9 +197,7 @@ class Bearing(Detector):
         state["usual"][at] = np.where(enough, median, np.nan)
         state["scatter"][at] = np.where(enough, scatter, np.nan)
 
-    def _follow(
-        self, rows: Rows, level: Floats, quiet: NDArray[np.bool_], state: State
-    ) -> None:
+    def _follow(self, rows: Rows, level: Floats, quiet: NDArray[np.bool_], state: State) -> None:
         """Let the baseline of a sound machine follow, once it has been learned."""
         follows = quiet & (state["first_count"][rows.at] == _FIRST)
         if not follows.any():
