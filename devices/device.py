@@ -130,10 +130,11 @@ class Firmware:
     def _again(self, tick_s: float) -> list[Message]:
         """Messages to repeat: asked for by a receipt, or unanswered for long."""
         due = [k for k in self._asked if tick_s - self._under_way[k] >= ASKED_AGAIN_S][:BURST]
-        silent = [k for k, sent_s in self._under_way.items() if tick_s - sent_s >= self._retry_s]
-        if silent:
+        silent: list[Key] = []
+        if self._under_way and tick_s - min(self._under_way.values()) >= self._retry_s:
+            silent = sorted(self._under_way)[:RETRIED_AT_ONCE]
             self._retry_s = min(2 * self._retry_s, LONGEST_RETRY_S)
-        keys = sorted({*due, *silent[:RETRIED_AT_ONCE]})
+        keys = sorted({*due, *silent})
         self._asked.difference_update(keys)
         found = [self._buffer.get(self.device, key) for key in keys]
         return [message for message in found if message is not None]
