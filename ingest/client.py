@@ -96,11 +96,12 @@ class BulkClient(mqtt.Client):
             self._last_bytes_received = time.monotonic()
         self._parts.append(data)
         self._have += len(data)
-        if self._have >= self._need:
-            if self._cut(b"".join(self._parts)) != MQTTErrorCode.MQTT_ERR_SUCCESS:
-                self._loop_rc_handle(MQTTErrorCode.MQTT_ERR_CONN_LOST)
-                return False
-        return True
+        if self._have < self._need:
+            return True
+        if self._cut(b"".join(self._parts)) == MQTTErrorCode.MQTT_ERR_SUCCESS:
+            return True
+        self._loop_rc_handle(MQTTErrorCode.MQTT_ERR_CONN_LOST)
+        return False
 
     def take(self) -> list[Delivery]:
         """What came since the last call, in order of arrival."""
