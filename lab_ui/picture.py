@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -77,8 +78,11 @@ class Picture:
         return max((last.received_at for last in self.last.values()), default=None)
 
     def open_incidents(self) -> tuple[Incident, ...]:
-        """Incidents that are not over: the worst first, of equals the newest first."""
-        return tuple(sorted(self.incidents, key=lambda i: (-int(i.last.level), -i.opened_at)))
+        """Incidents that are not over, as they should be taken on.
+
+        The worst first; of equals those that nobody has acknowledged, then what comes soonest.
+        """
+        return tuple(sorted(self.incidents, key=_urgency))
 
     def series_levels(self) -> dict[str, Level]:
         """Series id -> the worst that a detector says of this series now."""
@@ -125,6 +129,12 @@ class Picture:
             for name in WATCHERS
             if name not in beats or wall_now_at - beats[name] > SILENT_STAGE_S * 1e6
         ]
+
+
+def _urgency(incident: Incident) -> tuple[int, bool, float, int]:
+    onset_at = math.inf if incident.last.onset_at is None else incident.last.onset_at
+    acknowledged = incident.acknowledged_by is not None
+    return -int(incident.last.level), acknowledged, onset_at, -incident.opened_at
 
 
 def _last_rows(series: np.ndarray) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from lab_ui import places
@@ -11,6 +12,8 @@ from store.registry import Registry
 
 # Unicode's isolates: what stands between them has its own direction, first letter or left to right.
 _OWN, _LEFT_TO_RIGHT, _END = "\u2068", "\u2066", "\u2069"
+# A number and its unit run from left to right together.
+_MEASURE = re.compile(r"\{\w+[^}]*\} (?:\{unit\}|k?m\b)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,8 @@ def sentence(said: Phrase, registry: Registry, language: str) -> str:
     """A phrase in this language. Ids of stations among its values become their names."""
     values = {name: _told(value, registry, language) for name, value in said.values.items()}
     if language in RIGHT_TO_LEFT:
-        return say(said.text, language).format(**{k: _Isolated(v) for k, v in values.items()})
+        text = _MEASURE.sub(f"{_LEFT_TO_RIGHT}\\g<0>{_END}", say(said.text, language))
+        return text.format(**{name: _Isolated(value) for name, value in values.items()})
     return say(said.text, language).format(**values)
 
 

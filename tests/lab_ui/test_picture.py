@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -29,18 +30,36 @@ def change(alert: str, name: str, level: Level, person: str = "") -> AlertChange
     )  # fmt: skip
 
 
-def incident(alert: str, level: Level, opened_at: int = NOW) -> Incident:
-    return Incident(opened_at, change(alert, "raised", level), 1, None, None)
+def incident(
+    alert: str,
+    level: Level,
+    *,
+    opened_at: int = NOW,
+    by: str | None = None,
+    onset_at: int | None = None,
+) -> Incident:
+    last = msgspec.structs.replace(change(alert, "raised", level), onset_at=onset_at)
+    return Incident(opened_at, last, 1, by, None if by is None else NOW)
 
 
-def test_the_worst_incident_comes_first_and_of_equals_the_newest(picture: Picture) -> None:
+def test_incidents_come_in_the_order_to_take_them_on(picture: Picture) -> None:
     opened = (
-        incident("a", Level.YELLOW),
-        incident("b", Level.RED, NOW - 5),
-        incident("c", Level.RED, NOW),
+        incident("be aware", Level.YELLOW),
+        incident("acknowledged", Level.RED, by="Bo", onset_at=NOW + 1),
+        incident("later", Level.RED, onset_at=NOW + 9),
+        incident("older", Level.RED, opened_at=NOW - 5),
+        incident("newer", Level.RED),
+        incident("sooner", Level.RED, onset_at=NOW + 5),
     )
     shown = replace(picture, incidents=opened).open_incidents()
-    assert [i.last.alert for i in shown] == ["c", "b", "a"]
+    assert [i.last.alert for i in shown] == [
+        "sooner",
+        "later",
+        "newer",
+        "older",
+        "acknowledged",
+        "be aware",
+    ]
 
 
 def test_a_series_that_fell_silent_is_unwatched_since_its_last_arrival(picture: Picture) -> None:

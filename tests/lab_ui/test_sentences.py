@@ -17,7 +17,10 @@ FALLEN = "The lake at {lake} has fallen by {drop} m and goes on falling."
     [
         ("en", "The lake at Lake has fallen by 1.2 m and goes on falling."),
         ("zh", "Lake的湖水位已下降 1.2 m，并继续下降。"),
-        ("ur", "\u2068Lake\u2069 پر جھیل \u20661.2\u2069 m گر چکی ہے اور مسلسل گر رہی ہے۔"),
+        (
+            "ur",
+            "\u2068Lake\u2069 پر جھیل \u2066\u20661.2\u2069 m\u2069 گر چکی ہے اور مسلسل گر رہی ہے۔",
+        ),
     ],
 )
 def test_a_station_is_named_and_a_value_keeps_its_direction(

@@ -2,7 +2,7 @@
 
 import { leadTime, statusTag } from "./incidents.js";
 import { clock } from "./live.js";
-import { age, bdi, filled, mark, moment, node, own, RED } from "./marks.js";
+import { age, bdi, filled, mark, moment, node, own } from "./marks.js";
 
 export default function incident({ data, parentElement }) {
   const place = own(parentElement, "incident");
@@ -15,7 +15,6 @@ export default function incident({ data, parentElement }) {
   const lead = node("div", { class: "incident-lead" });
   const opened = bdi("");
   const box = node("div", { class: "incident-box", "data-level": String(card.level) });
-  box.classList.toggle("pulse", card.level === RED && !card.acknowledged_by);
   box.append(
     node(
       "div", { class: "incident-head" },

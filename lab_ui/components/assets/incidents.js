@@ -11,19 +11,22 @@ export function card(incident, texts, href = null) {
     "div", { class: "card-head" },
     mark(incident.level),
     node("b", { class: "card-level", text: incident.word }),
-    node("span", { class: "card-hazard", text: incident.hazard }),
-    statusTag(incident),
-    since,
+    node("span", { class: "card-hazard" }, node("b", { text: incident.hazard }), ` · ${incident.area}`),
+    lead,
   );
   const element = node(
     href ? "a" : "article",
-    { class: "card", href, target: href && "_top", "data-level": String(incident.level), "data-incident": incident.id },
+    {
+      class: "card", href, target: href && "_top",
+      "data-level": String(incident.level), "data-incident": incident.id,
+    },
     head,
-    node("div", { class: "card-area" }, node("span", { text: incident.area }), lead),
     node("div", { class: "card-reason", dir: "auto", text: incident.reason }),
-    node("div", { class: "card-foot" }, acknowledgement(incident, texts), blind(incident, texts)),
+    node(
+      "div", { class: "card-foot" },
+      acknowledgement(incident, texts), blind(incident, texts), statusTag(incident), since,
+    ),
   );
-  element.classList.toggle("pulse", incident.level === RED && !incident.acknowledged_by);
   element.classList.toggle("open", !incident.acknowledged_by);
   return {
     element,
@@ -32,6 +35,11 @@ export function card(incident, texts, href = null) {
       leadTime(lead, incident, texts, now);
     },
   };
+}
+
+// The one that pulses: the most urgent red that nobody has acknowledged, or undefined.
+export function calling(incidents) {
+  return incidents.find((incident) => incident.level === RED && !incident.acknowledged_by);
 }
 
 // How many are open; nobody knows while the store can't be read and none is known.

@@ -51,15 +51,20 @@ class Frame {
   }
 
   draw(loaded) {
-    const map = this.frame.region ? loaded.region : loaded.world;
     const path = (lines, closed, name) => {
       const d = lines.map((line) => this.path(line, closed)).join("");
       const element = svgNode("path", { d, class: name, "vector-effect": "non-scaling-stroke" });
       this.land.append(element);
     };
-    path(map.land, true, "land");
-    if (map.borders) path(map.borders, false, "border");
-    if (map.disputed) path(map.disputed, false, "disputed");
+    path(loaded.world.land, true, "land");
+    if (this.frame.region) {
+      // The finer map lies over the coarse one, on a sea of its own.
+      const { bounds: [west, south, east, north], land, borders, disputed } = loaded.region;
+      path([[west, south, east, south, east, north, west, north]], true, "sea");
+      path(land, true, "land");
+      path(borders, false, "border");
+      path(disputed, false, "disputed");
+    }
     if (!this.whole || this.closeups.length === 0) {
       for (const area of this.view.areas) path([area], true, "area");
     }
@@ -105,7 +110,10 @@ class Frame {
         svgNode("rect", { x: x - width / 2, y: y - height / 2, width, height, class: "closeup" }),
       );
       const marker = this.marker(x, y, 16, closeup.stations);
-      const label = svgNode("text", { x, y: y - height / 2 - 5, class: "label group" });
+      const above = y - height / 2 - 5;
+      const label = svgNode("text", {
+        x, y: above > LABEL_HEIGHT ? above : y + height / 2 + LABEL_HEIGHT, class: "label group",
+      });
       label.textContent = closeup.title;
       this.over.append(label);
       return marker;

@@ -1,6 +1,6 @@
 // The desk's queue: incidents as cards, chosen by a click or by the arrow keys.
 
-import { card, count } from "./incidents.js";
+import { calling, card, count } from "./incidents.js";
 import { clock } from "./live.js";
 import { mark, node, own } from "./marks.js";
 
@@ -26,6 +26,7 @@ export default function queue({ data, parentElement, setStateValue }) {
       choose(data.cards[at + step].id);
     };
   });
+  cards[data.cards.indexOf(calling(data.cards))]?.element.classList.add("pulse");
   const open = count(cards.length, data.stale);
   const head = node("div", { class: "title" }, data.texts.open_incidents, " ", open);
   const quiet = node("div", { class: "quiet" }, mark(data.watching ? 1 : 0));

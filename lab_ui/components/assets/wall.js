@@ -1,10 +1,10 @@
 // The live wall: map and incidents, twelve streams, and a tile for every series.
 
-import { card, count } from "./incidents.js";
+import { calling, card, count } from "./incidents.js";
 import { seriesLevel, stationLevels } from "./levels.js";
 import { clock, listen } from "./live.js";
 import { Maps } from "./map.js";
-import { age, bdi, filled, mark, node, number, own, RED, screen, styled } from "./marks.js";
+import { age, bdi, filled, mark, node, number, own, screen, styled } from "./marks.js";
 import { charts, Stream } from "./streams.js";
 
 const KIOSK_TURN_MS = 25000;
@@ -49,8 +49,9 @@ class Wall {
     this.grid = node("div", { class: "streams" });
     this.buttons = node("div", { class: "pages", role: "tablist" });
     this.strip = node("div", { class: "strip" });
+    this.left = node("div", { class: "wall-left" }, this.map, this.incidents);
     place.replaceChildren(
-      node("div", { class: "wall-left" }, this.map, this.incidents),
+      this.left,
       node("div", { class: "wall-right" }, this.buttons, this.grid),
       this.strip,
     );
@@ -146,14 +147,18 @@ class Wall {
     for (const stream of this.streams) {
       const row = this.last.get(stream.series.n);
       stream.show(now, row, seriesLevel(stream.series, row, levels[stream.series.n], now));
+      stream.element.dataset.stationLevel = this.stationLevel(stream.series);
     }
     for (const tile of this.tiles) this.paintTile(tile, levels, now);
     if (this.state) {
-      const pulsing = this.state.incidents.filter((i) => i.level === RED && !i.acknowledged_by);
-      const stations = new Set(pulsing.flatMap((incident) => incident.station_ids));
+      const stations = new Set(calling(this.state.incidents)?.station_ids ?? []);
       this.maps.levels(stationLevels(this.data.series, this.last, this.state, now), stations);
       this.cards?.forEach((shown) => shown.count(now));
     }
+  }
+
+  stationLevel(series) {
+    return String(this.state?.stations[series.station] ?? "");
   }
 
   paintTile(tile, levels, now) {
@@ -167,6 +172,7 @@ class Wall {
       tile.element.dataset.level = String(level);
       tile.icon.title = this.data.texts[`level_${level}`];
     }
+    tile.element.dataset.stationLevel = this.stationLevel(tile.series);
     tile.element.classList.toggle("doubtful", row ? row[3] === 3 || row[3] === 4 : false);
   }
 
@@ -176,9 +182,12 @@ class Wall {
     this.cards = incidents.map((incident) =>
       card(incident, texts, screen("desk", { incident: incident.id })),
     );
+    const first = incidents.indexOf(calling(incidents));
+    this.cards[first]?.element.classList.add("pulse");
     const open = count(incidents.length, this.state.stale);
     const head = node("div", { class: "title" }, texts.open_incidents, " ", open);
     const quiet = node("div", { class: "quiet" }, node("span", {}, mark(1)), texts.no_incidents);
+    this.left.classList.toggle("busy", incidents.length > 2);
     const silent = this.state.stages.some((stage) => !stage.up) || this.state.stale;
     if (silent) quiet.replaceChildren(mark(0), filled(texts.not_watching, {}));
     const body = incidents.length ? this.cards.map((shown) => shown.element) : [quiet];
