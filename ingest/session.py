@@ -114,6 +114,8 @@ class Session:
 
     def close(self) -> None:
         """Leave; the session stays at the broker."""
+        self._client.on_disconnect = None
+        self.trouble = "closed"
         self._client.disconnect()
 
     def _open(self) -> None:
