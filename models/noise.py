@@ -42,7 +42,7 @@ class Noise:
         """Count a residual (NaN: nothing); `slow` divides the rate of learning."""
         known = np.isfinite(residual)
         at, slow = at[known], slow[known]
-        step_s = np.minimum(np.nan_to_num(gap_s[known]), _LONGEST_GAP_S)
+        step_s = np.fmin(gap_s[known], _LONGEST_GAP_S)
         learned_s = state["noise_learned_s"][at] + step_s
         memory_s = np.minimum(np.array(self.memories_s), learned_s[:, None] + 1.0)
         mean = state["noise_mean"][at]

@@ -45,6 +45,7 @@ def slots() -> dict[str, Slot]:
         "tide_count": Slot("float64", (_RING,)),
         "tide_cubic": Slot("float64", (_NODES,), np.nan),
         "tide_cubic_cell": Slot("int64", (), -1),
+        "tide_recent": Slot(),
         "tide_newest": Slot("int64", (), -1),
         "tide_gap": Slot("int64", (), -1),
         "tide_bend": Slot("float64", (2,)),
@@ -70,12 +71,12 @@ def predicted(at: NDArray[np.intp], measured_at: NDArray[np.int64], state: State
     return tide
 
 
-def recent(at: NDArray[np.intp], measured_at: NDArray[np.int64], state: State) -> Floats:
-    """How many values the six complete cells before `measured_at` hold (half an hour)."""
-    wanted = (measured_at // CELL)[:, None] + _BACK[0]
-    place = wanted % _RING
-    held = state["tide_cell"][at[:, None], place] == wanted
-    counts: Floats = np.where(held, state["tide_count"][at[:, None], place], 0.0).sum(axis=1)
+def recent(at: NDArray[np.intp], state: State) -> Floats:
+    """How many values the six cells before the current one hold (half an hour).
+
+    As of the last call of `predicted`.
+    """
+    counts: Floats = state["tide_recent"][at]
     return counts
 
 
@@ -133,11 +134,15 @@ def _unbroken(at: NDArray[np.intp], cell: NDArray[np.int64], cubic: Floats, stat
 
 
 def _cubic(at: NDArray[np.intp], cell: NDArray[np.int64], state: State) -> Floats:
-    """Coefficients (rows, 4) over hours since the start of `cell`; NaN where it can't be known."""
+    """Coefficients (rows, 4) over hours since the start of `cell`; NaN where it can't be known.
+
+    Counts what the last half hour holds on the way.
+    """
     wanted = cell[:, None, None] + _BACK
     place = wanted % _RING
     rows = at[:, None, None]
     count = np.where(state["tide_cell"][rows, place] == wanted, state["tide_count"][rows, place], 0)
+    state["tide_recent"][at] = count[:, 0].sum(axis=1)
     near = np.where(_NARROW, count, 0.0)
     count = np.where(near.any(axis=2, keepdims=True), near, count)
     used = count > 0

@@ -39,7 +39,7 @@ EASING = "The vibration is falling again: {percent} % above the machine's usual 
 # Six-hour peaks of the smoothed deviation of a sound machine, until it has shown its own.
 _TAIL = Tail(block=6 * HOUR, mean=1.5, variance=0.16)
 _FIRST = 48  # readings that the first baseline is made of, spread over the cold start
-_FEWEST = 12
+_FEWEST, _EARLY_S = 12, 600.0  # with so many so far apart there is a first score
 _MAD = 1.4826022185056018  # standard deviation over median magnitude of a Gaussian
 _LARGEST_SHARE = 0.28  # of one reading in the smoothing: it takes three to raise a warning
 _AT_MOST = 2.0  # limits that one reading may count above the smoothed deviation
@@ -178,7 +178,9 @@ class Bearing(Detector):
         """Collect the first readings, and take median and MAD of what there is."""
         state["running_s"][at] += np.minimum(np.nan_to_num(gap_s), 3600.0)
         count = state["first_count"][at]
-        due = state["running_s"][at] >= count * (self.cold_start_s / _FIRST)
+        even_s = self.cold_start_s / _FIRST
+        apart_s = np.where(count < _FEWEST, min(_EARLY_S, even_s), even_s)
+        due = state["running_s"][at] >= count * apart_s
         learning = due & (count < _FIRST)
         if not learning.any():
             return

@@ -115,7 +115,7 @@ class TsunamiGauge(Detector):
     def step(self, rows: Rows, state: State, fixed: Fixed) -> Scores:
         at, measured_at = rows.at, rows.measured_at
         expected = tide.predicted(at, measured_at, state)
-        expected[tide.recent(at, measured_at, state) < 4] = np.nan
+        expected[tide.recent(at, state) < 4] = np.nan
         noise = _NOISE.deviation(at, state)
         factor = np.maximum(self.sigmas, _TAIL.limit(at, self.budget_per_year, state))
         limit = np.maximum(self.floor, factor * noise)
@@ -185,7 +185,8 @@ def _without_artefacts(
     flat = ~known | (off < np.where(measured_at - begun_at > _SHORT, 1.0, _FLAT) * limit)
     moved = over & ~new & flat & stayed
     datum: Floats = np.where(moved, jump, 0.0)
-    tide.shift(at[moved], datum[moved], state)
+    if moved.any():
+        tide.shift(at[moved], datum[moved], state)
     on_trial = flat & (new | (~over & (stayed | young)))
     # What ended as spike or datum leaves room for the next; a wave does not.
     ended = known & ~on_trial & flat

@@ -42,6 +42,7 @@ _FEWEST = 3
 _FEWEST_WITHIN_S = 2700.0
 # Readings that are too few for six minutes can end a warning; their score stays below yellow.
 _DENSE_S, _SPARSE_SCORE = 900.0, 0.69
+_LONG_AGO_S = 1e9
 _LOST = 90 * MINUTE  # no wave stays off on one side for so long: the tide must be learned anew
 
 
@@ -90,6 +91,7 @@ class TsunamiPressure(JointDetector):
             "cell_count": Slot("float64", (_CELLS,)),
             "median": Slot(fill=np.nan),
             "shaken_at": Slot("int64"),
+            "shaken_s": Slot(fill=_LONG_AGO_S),
             "on_tide_at": Slot("int64"),
             "over_at": Slot("int64"),
             "onset_at": Slot("int64"),
@@ -119,7 +121,7 @@ class TsunamiPressure(JointDetector):
     def explain(self, crossing: Crossing, state: State, fixed: Fixed) -> Said:
         at = crossing.at
         median, onset_at = float(state["median"][at]), int(state["onset_at"][at])
-        shaken_s = (onset_at - int(state["shaken_at"][at])) / SECOND
+        shaken_s = float(state["shaken_s"][at])
         values: Values = {"residual": rounded(median, 2), "limit": self.threshold}
         text = OFF_TIDE if crossing.level > crossing.before else WANING
         evidence = evidence_of(crossing, residual=median, shaken_s=shaken_s)
@@ -177,10 +179,12 @@ class TsunamiPressure(JointDetector):
         state["on_tide_at"][at] = np.where(lost, measured_at, since)
 
     def _note_onset(self, rows: Rows, score: Floats, state: State) -> None:
-        """The first time over the limit since it was quiet for `hold_s`."""
+        """The first time over the limit since it was quiet for `hold_s`, and shaking before."""
         at, measured_at = rows.at, rows.measured_at
         over = score >= 1
         begun = over & (measured_at - state["over_at"][at] > self.hold_s * SECOND)
+        shaken_s = (measured_at - state["shaken_at"][at]) / SECOND
+        state["shaken_s"][at] = np.where(begun, shaken_s, state["shaken_s"][at])
         state["onset_at"][at] = np.where(begun, measured_at, state["onset_at"][at])
         state["over_at"][at] = np.where(over, measured_at, state["over_at"][at])
 
