@@ -24,7 +24,8 @@ class Tail:
     def extend(self, readings: ReadingBatch) -> None:
         order = np.argsort(readings.series, kind="stable")
         numbers, starts = np.unique(readings.series[order], return_index=True)
-        for number, rows in zip(numbers, np.split(order, starts[1:]), strict=True):
+        # Split at every start: before the first one there is nothing, also of an empty batch.
+        for number, rows in zip(numbers, np.split(order, starts)[1:], strict=True):
             self._extend_one(int(number), readings.measured_at[rows], readings.value[rows])
 
     def _extend_one(

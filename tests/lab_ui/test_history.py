@@ -68,3 +68,11 @@ def test_the_tail_keeps_the_newest_in_order_and_the_last_of_a_repeat() -> None:
     assert (at.tolist(), values.tolist()) == ([20, 30, 40], [2.0, 3.5, 4.0])
     assert tail.since(1, 35)[0].tolist() == [40]
     assert len(tail.since(99, 0)[0]) == 0
+
+
+def test_a_batch_without_readings_leaves_the_tail_as_it_is() -> None:
+    tail = Tail()
+    tail.extend(batch([], [], []))
+    tail.extend(batch([1], [10], [1.0]))
+    tail.extend(batch([], [], []))
+    assert tail.since(1, 0)[0].tolist() == [10]
