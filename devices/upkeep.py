@@ -41,7 +41,7 @@ class DeviceClock:
         return true_at + self.offset(true_at)
 
     def true_moment(self, device_at: int) -> int:
-        """When the clock shows this (offsets are small: one step is exact to a microsecond
+        """When the clock shows this (offsets are small: one step is exact to a few microseconds
         but for the moment of a synchronisation)."""
         return device_at - self.offset(device_at - self.offset(device_at))
 

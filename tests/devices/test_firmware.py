@@ -50,7 +50,7 @@ def held(buffer: Buffer) -> list[Key]:
     return [message.key for message in buffer.after("gauge-1", Key(-1, -1), 100_000)]
 
 
-def test_a_message_is_senml_with_boot_and_seq_in_the_first_record():
+def test_a_message_is_senml_with_boot_and_seq_in_the_first_record() -> None:
     payload = encode(
         "plant-bearing-1", 7, 3, NOW_AT + SECOND // 4,
         [Value("vibration", "b1", "[g]", 0.15), Value("case_temperature", "b1", "Cel", 48.2)],
@@ -64,12 +64,12 @@ def test_a_message_is_senml_with_boot_and_seq_in_the_first_record():
     ]  # fmt: skip
 
 
-def test_a_message_without_values_is_refused():
+def test_a_message_without_values_is_refused() -> None:
     with pytest.raises(ValueError, match="needs a value"):
         encode("gauge-1", 1, 1, NOW_AT, [])
 
 
-def test_nothing_goes_out_without_a_connection(buffer: Buffer):
+def test_nothing_goes_out_without_a_connection(buffer: Buffer) -> None:
     device = firmware(buffer)
     record(device, 3)
     assert sent(device) == []
@@ -78,7 +78,7 @@ def test_nothing_goes_out_without_a_connection(buffer: Buffer):
     assert sent(device) == []
 
 
-def test_sending_frees_nothing_and_a_receipt_frees_what_it_covers(buffer: Buffer):
+def test_sending_frees_nothing_and_a_receipt_frees_what_it_covers(buffer: Buffer) -> None:
     device = firmware(buffer)
     device.connected(NOW_AT)
     record(device, 5)
@@ -88,7 +88,7 @@ def test_sending_frees_nothing_and_a_receipt_frees_what_it_covers(buffer: Buffer
     assert held(buffer) == [(7, 1), (7, 2), (7, 4)]
 
 
-def test_what_a_receipt_misses_is_sent_again_once_after_a_moment(buffer: Buffer):
+def test_what_a_receipt_misses_is_sent_again_once_after_a_moment(buffer: Buffer) -> None:
     device = firmware(buffer)
     device.connected(NOW_AT)
     record(device, 5)
@@ -99,7 +99,9 @@ def test_what_a_receipt_misses_is_sent_again_once_after_a_moment(buffer: Buffer)
     assert sent(device, tick_s=ASKED_AGAIN_S + 1) == []
 
 
-def test_without_any_receipt_the_oldest_are_tried_again_more_and_more_rarely(buffer: Buffer):
+def test_without_any_receipt_the_oldest_are_tried_again_more_and_more_rarely(
+    buffer: Buffer,
+) -> None:
     device = firmware(buffer)
     device.connected(NOW_AT)
     record(device, 30)
@@ -110,7 +112,7 @@ def test_without_any_receipt_the_oldest_are_tried_again_more_and_more_rarely(buf
     assert len(sent(device, tick_s=3 * FIRST_RETRY_S)) == RETRIED_AT_ONCE
 
 
-def test_the_window_bounds_what_is_under_way(buffer: Buffer):
+def test_the_window_bounds_what_is_under_way(buffer: Buffer) -> None:
     device = firmware(buffer)
     device.connected(NOW_AT)
     device.settle(Receipt(boot=7, through=-1, window=4))
@@ -122,7 +124,7 @@ def test_the_window_bounds_what_is_under_way(buffer: Buffer):
 
 def test_after_a_reconnect_old_messages_take_the_backlog_lane_behind_the_live_ones(
     buffer: Buffer,
-):
+) -> None:
     device = firmware(buffer)
     record(device, 2, NOW_AT - 600 * SECOND)
     record(device, 2, NOW_AT - SECOND)
@@ -132,7 +134,7 @@ def test_after_a_reconnect_old_messages_take_the_backlog_lane_behind_the_live_on
     ]  # fmt: skip
 
 
-def test_a_lost_connection_makes_everything_unreceipted_go_out_again(buffer: Buffer):
+def test_a_lost_connection_makes_everything_unreceipted_go_out_again(buffer: Buffer) -> None:
     device = firmware(buffer)
     device.connected(NOW_AT)
     record(device, 3)
@@ -143,7 +145,7 @@ def test_a_lost_connection_makes_everything_unreceipted_go_out_again(buffer: Buf
     assert sent(device) == [("readings", 7, 1), ("readings", 7, 2)]
 
 
-def test_a_restart_counts_the_boot_and_sends_what_the_last_one_left(tmp_path: Path):
+def test_a_restart_counts_the_boot_and_sends_what_the_last_one_left(tmp_path: Path) -> None:
     path = tmp_path / "buffer.sqlite"
     before = Buffer(path)
     record(firmware(before), 2)
@@ -158,7 +160,7 @@ def test_a_restart_counts_the_boot_and_sends_what_the_last_one_left(tmp_path: Pa
     after.close()
 
 
-def test_a_long_backlog_goes_out_in_bursts_and_completely(buffer: Buffer):
+def test_a_long_backlog_goes_out_in_bursts_and_completely(buffer: Buffer) -> None:
     device = firmware(buffer)
     record(device, 3 * BURST, NOW_AT - 600 * SECOND)
     device.connected(NOW_AT)
@@ -168,7 +170,9 @@ def test_a_long_backlog_goes_out_in_bursts_and_completely(buffer: Buffer):
     assert [seq for burst in bursts for _, _, seq in burst] == list(range(3 * BURST))
 
 
-def test_a_receipt_of_another_boot_or_of_numbers_never_sent_frees_nothing_new(buffer: Buffer):
+def test_a_receipt_of_another_boot_or_of_numbers_never_sent_frees_nothing_new(
+    buffer: Buffer,
+) -> None:
     device = firmware(buffer)
     device.connected(NOW_AT)
     record(device, 2)
@@ -179,7 +183,7 @@ def test_a_receipt_of_another_boot_or_of_numbers_never_sent_frees_nothing_new(bu
     assert held(buffer) == [(7, 2)]
 
 
-def test_a_full_buffer_declares_its_oldest_gone_until_the_server_knows(buffer: Buffer):
+def test_a_full_buffer_declares_its_oldest_gone_until_the_server_knows(buffer: Buffer) -> None:
     device = firmware(buffer, capacity=20)
     record(device, 23)
     assert device.gone == [(7, (0, 3))]
@@ -190,7 +194,7 @@ def test_a_full_buffer_declares_its_oldest_gone_until_the_server_knows(buffer: B
     assert device.gone == []
 
 
-def test_what_the_server_lost_after_its_receipt_is_declared_gone(buffer: Buffer):
+def test_what_the_server_lost_after_its_receipt_is_declared_gone(buffer: Buffer) -> None:
     device = firmware(buffer)
     record(device, 5)
     device.settle(Receipt(boot=7, through=4))
@@ -198,7 +202,7 @@ def test_what_the_server_lost_after_its_receipt_is_declared_gone(buffer: Buffer)
     assert device.gone == [(7, (1, 2))]
 
 
-def test_gone_ranges_survive_a_restart(tmp_path: Path):
+def test_gone_ranges_survive_a_restart(tmp_path: Path) -> None:
     path = tmp_path / "buffer.sqlite"
     before = Buffer(path)
     record(firmware(before, capacity=10), 12)
@@ -208,7 +212,7 @@ def test_gone_ranges_survive_a_restart(tmp_path: Path):
     after.close()
 
 
-def test_two_simulations_cannot_share_a_buffer(tmp_path: Path):
+def test_two_simulations_cannot_share_a_buffer(tmp_path: Path) -> None:
     path = tmp_path / "buffer.sqlite"
     first = Buffer(path)
     first.keep_note("run", "now")
@@ -217,7 +221,7 @@ def test_two_simulations_cannot_share_a_buffer(tmp_path: Path):
     first.close()
 
 
-def test_a_failed_transaction_keeps_nothing(buffer: Buffer):
+def test_a_failed_transaction_keeps_nothing(buffer: Buffer) -> None:
     def fail() -> None:
         with buffer.transaction():
             buffer.append("gauge-1", Message(Key(1, 1), NOW_AT, b"x"))
@@ -251,10 +255,11 @@ Steps = st.lists(
 
 @settings(max_examples=150, deadline=None)
 @given(Steps)
-def test_whatever_receipts_say_only_what_they_cover_is_freed(steps: list[object]):
+def test_whatever_receipts_say_only_what_they_cover_is_freed(steps: list[object]) -> None:
     """The rule itself: a message is in the buffer unless some receipt of its boot covered it."""
     buffer = Buffer(":memory:")
-    device, tick_s, written = firmware(buffer), 0.0, set()
+    device, tick_s = firmware(buffer), 0.0
+    written: set[Key] = set()
     for step in steps:
         if isinstance(step, Receipt):
             device.settle(step)
@@ -286,7 +291,7 @@ def test_whatever_receipts_say_only_what_they_cover_is_freed(steps: list[object]
 @given(st.integers(-5, 40), st.integers(0, 40), Ranges)
 def test_the_parts_outside_holes_are_the_numbers_that_no_hole_covers(
     first: int, length: int, holes: list[tuple[int, int]]
-):
+) -> None:
     last = first + length
     expected = [n for n in range(first, last + 1) if not covers(holes, n)]
     parts = outside(first, last, holes)

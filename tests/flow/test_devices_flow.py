@@ -130,7 +130,9 @@ def server(children: Children) -> Iterator[Server]:
     found.close()
 
 
-def test_sixty_series_come_from_thirty_devices_that_are_online(children: Children, server: Server):
+def test_sixty_series_come_from_thirty_devices_that_are_online(
+    children: Children, server: Server
+) -> None:
     children.start("devices")
     eventually(lambda: len(server.values) == 60 and len(server.statuses) == 30)
     assert {device.id for device in network().device} == set(server.statuses)
@@ -139,7 +141,7 @@ def test_sixty_series_come_from_thirty_devices_that_are_online(children: Childre
 
 def test_a_killed_device_is_offline_by_its_will_and_comes_back_with_what_nobody_receipted(
     children: Children, server: Server
-):
+) -> None:
     children.start("devices")
     eventually(lambda: len({seq for *_, seq in server.messages}) >= 3)
     boot = int(str(server.statuses["stage-1"]["boot"]))
@@ -160,7 +162,9 @@ def test_a_killed_device_is_offline_by_its_will_and_comes_back_with_what_nobody_
     assert children.truth["start_at"] == began
 
 
-def test_after_a_restart_of_the_broker_the_devices_go_on(children: Children, server: Server):
+def test_after_a_restart_of_the_broker_the_devices_go_on(
+    children: Children, server: Server
+) -> None:
     children.start("devices")
     eventually(lambda: len(server.statuses) == 30)
     boot = int(str(server.statuses["gauge-gwadar"]["boot"]))
@@ -178,7 +182,9 @@ def test_after_a_restart_of_the_broker_the_devices_go_on(children: Children, ser
     eventually(nothing_is_missing)
 
 
-def test_a_clean_stop_says_offline_and_ends_the_scenario(children: Children, server: Server):
+def test_a_clean_stop_says_offline_and_ends_the_scenario(
+    children: Children, server: Server
+) -> None:
     children.start("devices")
     eventually(lambda: len(server.statuses) == 30)
     began = children.truth["start_at"]
@@ -189,7 +195,7 @@ def test_a_clean_stop_says_offline_and_ends_the_scenario(children: Children, ser
     assert children.truth["start_at"] != began
 
 
-def test_without_a_broker_the_devices_wait_and_end_cleanly(tmp_path: Path):
+def test_without_a_broker_the_devices_wait_and_end_cleanly(tmp_path: Path) -> None:
     alone = Children(tmp_path, free_port())
     alone.start("devices")
     eventually((tmp_path / "devices" / "truth.json").exists)
