@@ -158,3 +158,19 @@ def test_a_silent_stage_is_said_on_every_screen(page: Page, address: str, lab: L
     expect(page.locator(".bar-stages")).to_contain_text("all stages up")
     expect(page.locator(".bar-stages")).to_contain_text("Models down", timeout=30_000)
     expect(page.locator(".health .unwatched")).to_contain_text("Models")
+
+
+def test_the_screens_say_when_the_store_was_lost_and_go_on_when_it_is_back(
+    page: Page, address: str, lab: Lab
+) -> None:
+    page.goto(f"{address}/?lang=en")
+    tile = page.locator('.tile[data-series="lake-level"] .tile-value')
+    expect(tile).to_have_text("4.01")
+    lab.db.run(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE application_name = 'hoshyar-lab_ui' AND datname = current_database()"
+    )
+    expect(page.locator(".lost")).to_contain_text("The store can't be read since")
+    lab.measure("lake-level", 6.25)
+    expect(tile).to_have_text("6.25")
+    expect(page.locator(".lost")).to_have_count(0)
