@@ -1,4 +1,4 @@
-"""`python -m devices [simulate]`, `... play CASE`, `... network`, `... truth --scenario X`."""
+"""`python -m devices [simulate]`, `... play CASE`, `network`, `history`, `truth --scenario X`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from devices.history import history
 from devices.network import network
 from devices.scenarios import Scenario
 from devices.simulation import Simulation, read_scenario
@@ -31,6 +32,8 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     try:
         if options.command == "network":
             _print_network(as_json=options.json)
+        elif options.command == "history":
+            _print_history(environment)
         elif options.command == "truth":
             _print_truth(options)
         elif options.command == "play":
@@ -81,6 +84,12 @@ def _print_network(*, as_json: bool) -> None:
         sys.stdout.write(f"{series.id}  {series.station}  {series.unit}{said}\n")
 
 
+def _print_history(environment: Mapping[str, str]) -> None:
+    settings = Settings.read(environment)
+    for sent in history(settings.seed, WallClock().now()):
+        sys.stdout.write(msgspec.json.encode(sent).decode() + "\n")
+
+
 def _print_truth(options: argparse.Namespace) -> None:
     try:
         start_at = times.parse(options.start)
@@ -115,6 +124,7 @@ def _parser() -> argparse.ArgumentParser:
     played.add_argument("case", type=Path)
     registry = commands.add_parser("network", help="what the registry must know of them")
     registry.add_argument("--json", action="store_true")
+    commands.add_parser("history", help="what the sea's instruments measured before, as lines")
     told = commands.add_parser("truth", help="what really happens in a scenario")
     told.add_argument("--scenario", required=True, metavar="|".join(Scenario))
     told.add_argument("--seed", type=int, default=1)

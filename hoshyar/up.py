@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from hoshyar import history
 from hoshyar.folder import DataFolder, explained
 from hoshyar.interrupts import Interrupts, Stopped
 from hoshyar.supervisor import supervised
@@ -19,7 +20,7 @@ from records.clock import WallClock
 from records.errors import SettingsError, StoreUnavailable
 from records.network import Network
 from records.settings import Settings
-from store import registry, stages
+from store import readings, registry, stages
 from store.connection import Database, connect
 from store.figures import figures
 from store.migrations import migrate
@@ -60,8 +61,8 @@ def up(
     interrupts.listen(system.force)
     try:
         with explained(folder.path), supervised(system.supervisor):
-            _start(system, settings)
             news = FirstReading(began_s)
+            _start(system, settings, news)
             _until_standing(system, news)
             say(f"Hoshyar stands after {time.monotonic() - began_s:.1f} s")
             print(_addresses(system, settings), flush=True)
@@ -75,11 +76,11 @@ def up(
         folder.release()
 
 
-def _start(system: System, settings: Settings) -> None:
+def _start(system: System, settings: Settings, news: FirstReading) -> None:
     need_free(settings.ui_host, settings.ui_port, "the screens", "--ui-port")
     if settings.broker is None:
         need_free("127.0.0.1", settings.broker_port, "the broker", "--broker-port")
-    network = _describe_devices(system)
+    network, sea = _ask_devices(system, "network", "--json"), _ask_devices(system, "history")
     if settings.broker is None:
         say("starting the broker")
         system.start_broker(settings.broker_port)
@@ -88,7 +89,12 @@ def _start(system: System, settings: Settings) -> None:
         system.start_database()
     system.check()
     migrate(system.dsn)
-    _enrol(system.dsn, network)
+    with closing(connect(system.dsn, stage="up")) as db:
+        registry.enrol(db, msgspec.json.decode(_answer(network), type=Network))
+        lines = _answer(sea).splitlines()
+        if not readings.newest(db):
+            history.take(db, lines)
+        news.begin(db)
     say(f"starting {', '.join(STAGES)}")
     for name, arguments in STAGES.items():
         system.check()
@@ -101,10 +107,10 @@ def _start(system: System, settings: Settings) -> None:
     system.say_state()
 
 
-def _describe_devices(system: System) -> subprocess.Popen[bytes]:
-    """Ask the simulation for its network while the database is started."""
+def _ask_devices(system: System, *words: str) -> subprocess.Popen[bytes]:
+    """Ask the simulation something while the database is started."""
     return subprocess.Popen(
-        [sys.executable, "-m", "devices", "network", "--json"],
+        [sys.executable, "-m", "devices", *words],
         env=system.environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -112,24 +118,29 @@ def _describe_devices(system: System) -> subprocess.Popen[bytes]:
     )
 
 
-def _enrol(dsn: str, asked: subprocess.Popen[bytes]) -> None:
-    described, complaint = asked.communicate()
+def _answer(asked: subprocess.Popen[bytes]) -> bytes:
+    said, complaint = asked.communicate()
     if asked.returncode:
         lines = complaint.decode(errors="replace").strip().splitlines()
         raise SettingsError(lines[-1] if lines else "the devices don't say what they measure")
-    with closing(connect(dsn, stage="up")) as db:
-        registry.enrol(db, msgspec.json.decode(described, type=Network))
+    return said
 
 
 class FirstReading:
-    """Says once, as soon as it is asked after it happened, that a reading was stored."""
+    """Says once, as soon as it is asked after it happened, that a device's reading was stored."""
 
     def __init__(self, began_s: float) -> None:
         self._began_s = began_s
+        self._before = 0
         self.is_said = False
 
+    def begin(self, db: Database) -> None:
+        """What is stored now came from before this start."""
+        self._before = figures(db, WallClock().now()).readings_stored
+
     def look(self, db: Database) -> None:
-        if not self.is_said and figures(db, WallClock().now()).readings_stored:
+        stored = figures(db, WallClock().now()).readings_stored
+        if not self.is_said and stored > self._before:
             self.is_said = True
             waited_s = time.monotonic() - self._began_s
             say(f"the first reading was stored within {waited_s:.1f} s")
