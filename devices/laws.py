@@ -20,8 +20,8 @@ Law = Callable[[Floats], Floats]
 # station: (path from the source, delay of the tide [deg of M2], how far east 0..1)
 COAST: dict[str, tuple[Path, float, float]] = {
     "deep-1": (Path(12.0, 3000.0), -4.0, 0.45),
-    "deep-2": (Path(36.0, 2800.0), -3.0, 0.5),
-    "deep-3": (Path(54.0, 2600.0), -6.0, 0.3),
+    "deep-2": (Path(84.0, 2800.0), -3.0, 0.5),
+    "deep-3": (Path(96.0, 2600.0), -6.0, 0.3),
     "jiwani": (Path(95.0, 2400.0, 32.0), 0.0, 0.0),
     "gwadar": (Path(62.0, 2500.0, 27.0), 2.0, 0.25),
     "pasni": (Path(60.0, 2500.0, 30.0), 4.0, 0.6),

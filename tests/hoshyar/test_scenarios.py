@@ -92,7 +92,7 @@ def test_an_outburst_is_orange_then_red_for_the_village_long_before_the_wave() -
     wave_s = min(
         course.arrival_s
         for course in event.courses
-        if course.series.startswith("stage-4") and course.arrival_s is not None
+        if course.series.startswith("village-gauge-stage") and course.arrival_s is not None
     )
     leads = [c.lead_s for c in changes if (c.hazard, c.area) == village and c.lead_s is not None]
     assert leads
