@@ -3,8 +3,8 @@
 Mofjeld's extrapolation (NOAA's DART buoys; Meinig et al. 2005, "Real-time deep-ocean tsunami
 measuring, monitoring, and reporting system") has fixed weights 1.16818457, -0.28197559, 0.14689746
 and -0.03310645 for means that stand at exact distances. Here the cubic goes through the means
-where they really stand, so that gaps, uneven rates and cell borders do no harm; on even data at
-that distance the weights are Mofjeld's. Where one older mean is missing a parabola serves.
+where they really stand, so that short gaps, uneven rates and cell borders do no harm; on even
+data at that distance the weights are Mofjeld's. Where one older mean is missing a parabola serves.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.detector import Floats, Slot, State
-from records.times import DAY, HOUR, MINUTE, SECOND
+from records.times import HOUR, MINUTE, SECOND
 
 CELL = 5 * MINUTE
 _CELLS_AN_HOUR = HOUR // CELL
@@ -26,14 +26,8 @@ _NARROW = (_BACK + _CELLS_AN_HOUR * np.arange(_NODES)[:, None] == -1) | (
     _BACK + _CELLS_AN_HOUR * np.arange(_NODES)[:, None] == -2
 )
 _RING = -int(_BACK.min()) + 1
-# A gap of so many cells is long enough for somebody to have moved the gauge.
-_LONG_GAP = 4
-# Cells after a gap during which only the newest mean is from after it.
-_AFTER_GAP = 8
-# What a bend may exceed the largest of the last days by: half of it, and 5 cm an hour squared.
-_BEND_MARGIN, _BEND_FLOOR = 1.5, 0.05
-_BEND_MEMORY = 2 * DAY // CELL
-_BEND_CELLS = DAY // CELL
+# After a gap of so many cells (half an hour) somebody may have moved the gauge.
+_LONG_GAP = 6
 
 
 def slots() -> dict[str, Slot]:
@@ -47,9 +41,6 @@ def slots() -> dict[str, Slot]:
         "tide_cubic_cell": Slot("int64", (), -1),
         "tide_recent": Slot(),
         "tide_newest": Slot("int64", (), -1),
-        "tide_gap": Slot("int64", (), -1),
-        "tide_bend": Slot("float64", (2,)),
-        "tide_bend_cells": Slot(),
     }
 
 
@@ -62,8 +53,7 @@ def predicted(at: NDArray[np.intp], measured_at: NDArray[np.int64], state: State
     stale = state["tide_cubic_cell"][at] != cell
     if stale.any():
         renewed = at[stale]
-        cubic = _cubic(renewed, cell[stale], state)
-        state["tide_cubic"][renewed] = _unbroken(renewed, cell[stale], cubic, state)
+        state["tide_cubic"][renewed] = _cubic(renewed, cell[stale], state)
         state["tide_cubic_cell"][renewed] = cell[stale]
     hours = (measured_at - cell * CELL) / HOUR
     cubic = state["tide_cubic"][at]
@@ -81,8 +71,11 @@ def recent(at: NDArray[np.intp], state: State) -> Floats:
 
 
 def keep(at: NDArray[np.intp], measured_at: NDArray[np.int64], value: Floats, state: State) -> None:
-    """Let a value count in later predictions."""
+    """Let a value count in later predictions; after a long gap none of before does."""
     cell = measured_at // CELL
+    gap = cell - state["tide_newest"][at] > _LONG_GAP
+    if gap.any():
+        forget(at[gap], state)
     place = cell % _RING
     new = state["tide_cell"][at, place] != cell
     for name, added in (
@@ -92,9 +85,6 @@ def keep(at: NDArray[np.intp], measured_at: NDArray[np.int64], value: Floats, st
     ):
         state[name][at, place] = np.where(new, 0.0, state[name][at, place]) + added
     state["tide_cell"][at, place] = cell
-    newest = state["tide_newest"][at]
-    after_gap = (newest >= 0) & (cell - newest > _LONG_GAP)
-    state["tide_gap"][at] = np.where(after_gap, cell, state["tide_gap"][at])
     state["tide_newest"][at] = cell
 
 
@@ -108,29 +98,6 @@ def forget(at: NDArray[np.intp], state: State) -> None:
     """Begin anew: what was kept is of no use any more."""
     state["tide_cell"][at] = -1
     state["tide_cubic"][at] = np.nan
-
-
-def _unbroken(at: NDArray[np.intp], cell: NDArray[np.int64], cubic: Floats, state: State) -> Floats:
-    """The cubic, or NaN where it bends over a gap as no tide of the last days did: a new datum.
-
-    What was before such a gap is then forgotten.
-    """
-    bend = np.abs(cubic[:, 2:]) * np.array([2.0, 6.0])
-    known = np.isfinite(bend[:, 0])
-    since = cell - state["tide_gap"][at]
-    broken = known & (since <= _AFTER_GAP) & (state["tide_gap"][at] >= 0)
-    most = _BEND_MARGIN * state["tide_bend"][at] + _BEND_FLOOR
-    young = state["tide_bend_cells"][at] < _BEND_CELLS
-    broken &= young | (bend > most).any(axis=1)
-    if broken.any():
-        before = state["tide_cell"][at[broken]] < state["tide_gap"][at[broken], None]
-        state["tide_cell"][at[broken]] = np.where(before, -1, state["tide_cell"][at[broken]])
-        cubic = np.where(broken[:, None], np.nan, cubic)
-    learns = known & (since > _RING)
-    kept = state["tide_bend"][at] * np.exp(-1.0 / _BEND_MEMORY)
-    state["tide_bend"][at] = np.where(learns[:, None], np.maximum(kept, bend), kept)
-    state["tide_bend_cells"][at] += learns
-    return cubic
 
 
 def _cubic(at: NDArray[np.intp], cell: NDArray[np.int64], state: State) -> Floats:

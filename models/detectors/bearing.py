@@ -24,6 +24,7 @@ from models.detector import (
     evidence_of,
     rounded,
 )
+from models.noise import GAUSS
 from models.tail import Tail
 from records.levels import Hazard
 from records.statements import Phrase
@@ -42,9 +43,10 @@ _FIRST = 48  # readings that the first baseline is made of, spread over the cold
 _FEWEST, _EARLY_S = 12, 600.0  # with so many so far apart there is a first score
 _MAD = 1.4826022185056018  # standard deviation over median magnitude of a Gaussian
 _LARGEST_SHARE = 0.28  # of one reading in the smoothing: it takes three to raise a warning
-_AT_MOST = 2.0  # limits that one reading may count above the smoothed deviation
+_AT_MOST = 1.5  # limits that one reading may count above the smoothed deviation
 _STOPPED = 0.2  # of the usual level: below it the machine does not run
 _STARTED = 5.0  # times the first level: what was learned so far was a machine at rest
+_WIDER = 1.5  # times its first scatter is what a machine's scatter may become
 _QUIET = 0.5  # below it the machine counts as sound, and its baseline follows
 _RED = 4.0
 
@@ -108,6 +110,7 @@ class Bearing(Detector):
             "running_s": Slot(),
             "usual": Slot(fill=np.nan),
             "scatter": Slot(fill=np.nan),
+            "first_scatter": Slot(fill=np.nan),
             "limit": Slot(fill=np.nan),
             "smooth": Slot(),
             "settles_until": Slot("int64"),
@@ -198,6 +201,7 @@ class Bearing(Detector):
         enough = count + 1 >= _FEWEST
         state["usual"][at] = np.where(enough, median, np.nan)
         state["scatter"][at] = np.where(enough, scatter, np.nan)
+        state["first_scatter"][at] = state["scatter"][at]
 
     def _follow(self, rows: Rows, level: Floats, quiet: NDArray[np.bool_], state: State) -> None:
         """Let the baseline of a sound machine follow, once it has been learned."""
@@ -210,7 +214,10 @@ class Bearing(Detector):
         off = level[follows] - state["usual"][at]
         state["usual"][at] += share * np.clip(off, -2 * scatter, 2 * scatter)
         magnitude = np.minimum(np.abs(off), 3 * scatter)
-        state["scatter"][at] += share * (magnitude * 1.2533 - state["scatter"][at])
+        learned = state["scatter"][at] + share * (magnitude * GAUSS - state["scatter"][at])
+        # A fault that grows slowly must not become scatter.
+        most = _WIDER * np.maximum(state["first_scatter"][at], self.least_scatter)
+        state["scatter"][at] = np.minimum(learned, most)
 
 
 def _median(ordered: Floats, count: NDArray[np.int64]) -> Floats:

@@ -23,6 +23,7 @@ from models.detector import (
     evidence_of,
     rounded,
 )
+from models.noise import GAUSS
 from models.tail import Tail
 from records.levels import Hazard
 from records.statements import Phrase
@@ -37,7 +38,6 @@ FAR_OFF = (
 _TAIL = Tail(block=6 * HOUR, mean=2.6, variance=0.25, most=12.0)
 _LONGEST_S = 3600.0
 _CLIP = 3.0
-_GAUSS = 1.2533141373155003  # standard deviation over mean magnitude of a Gaussian
 _TINY = 1e-9
 
 
@@ -101,7 +101,7 @@ class RobustLevel(Detector):
         """Score: distance that two of the last three readings reach, over its limit."""
         at = rows.at
         location = np.where(np.isnan(rows.gap_s), rows.value, state["location"][at])
-        scatter = _GAUSS * state["magnitude"][at]
+        scatter = GAUSS * state["magnitude"][at]
         off = rows.value - location
         # Rounding must not make a constant series' scatter anything.
         least = _TINY * np.maximum(1.0, np.abs(location))

@@ -30,11 +30,15 @@ from records.levels import Hazard
 from records.statements import Phrase
 from records.times import HOUR, MINUTE, SECOND
 
-OFF_TIDE = (
-    "The sea level is {residual} m off its tide, against a limit of {limit} m "
+ABOVE_TIDE = (
+    "The sea level is {residual} m above its tide, against a limit of {limit} m "
     "and a usual noise of {noise} m."
 )
-WANING = "The sea level is still {residual} m off its tide; the waves are weaker than before."
+BELOW_TIDE = (
+    "The sea level is {residual} m below its tide, against a limit of {limit} m "
+    "and a usual noise of {noise} m."
+)
+WANING = "The sea level was last {residual} m off its tide; the waves are weaker than before."
 
 _NOISE = Noise(memories_s=(7200.0, 86400.0), least=0.005)
 # Three-hour peaks of a Gaussian sea in units of its noise, until the gauge has shown its own.
@@ -71,10 +75,10 @@ class TsunamiGauge(Detector):
         "(clipped mean magnitude, larger of 2 h and 24 h), and over what a Gumbel fit to its "
         "3-hour peaks allows once a year; red: ten times that. A jump is held to be a spike or a "
         "new datum for as long as the residual stays at either side of it, up to 15 minutes. "
-        "Cold start 6 h; after a long gap up to 3 h blind. Can't tell seiches and meteotsunamis "
-        "that begin within one wave from tsunamis; a bore followed by flat water would be taken "
-        "for a new datum; slower than 7 minutes it says nothing. Null: the plain residual over "
-        "5 cm, which spikes and datum steps trigger."
+        "Cold start 6 h; blind for 2 h after a gap of half an hour. Can't tell seiches and "
+        "meteotsunamis that begin within one wave from tsunamis; a bore followed by flat water "
+        "would be taken for a new datum; slower than 7 minutes it says nothing. Null: the plain "
+        "residual over 5 cm, which spikes and datum steps trigger."
     )
 
     def __init__(
@@ -140,11 +144,12 @@ class TsunamiGauge(Detector):
         limit = float(state["limit"][crossing.at])
         noise = float(_NOISE.deviation(np.array([crossing.at]), state)[0])
         values: Values = {
-            "residual": rounded(residual, 2),
+            "residual": rounded(abs(residual), 2),
             "limit": rounded(limit, 2),
             "noise": rounded(noise, 2),
         }
-        text = OFF_TIDE if crossing.level > crossing.before else WANING
+        text = ABOVE_TIDE if residual > 0 else BELOW_TIDE
+        text = text if crossing.level > crossing.before else WANING
         evidence = evidence_of(crossing, residual=residual, limit_m=limit, noise=noise)
         return Said(Phrase(text=text, values=values), evidence)
 

@@ -65,9 +65,10 @@ class TsunamiPressure(JointDetector):
         "30 mm. The residual counts by its median over the last six minutes (three readings at "
         "least), because seismic waves pass faster. One station is orange where the network has "
         "no other, else yellow; orange takes two whose onsets a wave of 100 m/s or more can join, "
-        "and which seismic waves can't. Red: ten times the limit. Cold start 3.5 h; readings "
-        "every 5 to 15 min can end a warning but not begin one, slower ones say nothing. Null: "
-        "the same limit without the median, which seismic waves of near earthquakes trigger."
+        "and which seismic waves can't. Red: ten times the limit. Cold start 3.5 h, blind for 2 h "
+        "after a gap of half an hour; readings every 5 to 15 min can end a warning but not begin "
+        "one, slower ones say nothing. Null: the same limit without the median, which seismic "
+        "waves trigger."
     )
 
     def __init__(
@@ -107,8 +108,10 @@ class TsunamiPressure(JointDetector):
         residual = rows.value - expected
         median = self._median(rows, residual, state)
         # What passes within minutes does not count for the tide: its median does.
-        passing = (np.abs(residual) > self.threshold) & np.isfinite(median)
-        believed = np.where(passing, expected + median, rows.value)
+        passing = np.abs(residual) > self.threshold
+        nearby = np.clip(residual, -self.threshold, self.threshold)
+        lasting = np.where(np.isnan(median), nearby, median)
+        believed = np.where(passing, expected + lasting, rows.value)
         tide.keep(at, measured_at, believed, state)
         self._begin_anew_when_lost(rows, median, state)
         third_s = (measured_at - state["cell"][at, -_FEWEST] * _CELL) / SECOND
@@ -122,7 +125,7 @@ class TsunamiPressure(JointDetector):
         at = crossing.at
         median, onset_at = float(state["median"][at]), int(state["onset_at"][at])
         shaken_s = float(state["shaken_s"][at])
-        values: Values = {"residual": rounded(median, 2), "limit": self.threshold}
+        values: Values = {"residual": rounded(abs(median), 2), "limit": self.threshold}
         text = OFF_TIDE if crossing.level > crossing.before else WANING
         evidence = evidence_of(crossing, residual=median, shaken_s=shaken_s)
         return Said(Phrase(text=text, values=values), evidence, onset_at or None)
@@ -137,7 +140,10 @@ class TsunamiPressure(JointDetector):
         return associated(votes, network, before)
 
     def _median(self, rows: Rows, residual: Floats, state: State) -> Floats:
-        """Median of the residuals of the last minutes, of the last three where they are sparse."""
+        """Median of the residuals of the last minutes, of the last three where they are sparse.
+
+        NaN while they reach back less than half as far as they should.
+        """
         at, cell = rows.at, rows.measured_at // _CELL
         known = np.isfinite(residual)
         cells, sums = state["cell"][at], state["cell_sum"][at]
@@ -156,8 +162,9 @@ class TsunamiPressure(JointDetector):
         within &= counts > 0
         means = np.where(within, sums / np.where(counts > 0, counts, 1.0), np.inf)
         self._note_shaking(rows, means, within, state)
+        reach_s = np.where(within, age_s, 0.0).max(axis=1)
         median = _middle(means, within)
-        return np.where(known, median, np.nan)
+        return np.where(known & (reach_s >= self.median_s / 2), median, np.nan)
 
     def _note_shaking(
         self, rows: Rows, means: Floats, within: NDArray[np.bool_], state: State

@@ -1,0 +1,203 @@
+"""Tsunamis on tide gauges: stated synthetic seas, and two real ones."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.typing import NDArray
+
+from models.bank import Bank, Outcome
+from models.detector import Watched
+from models.detectors.tsunami_gauge import ABOVE_TIDE, BELOW_TIDE, TsunamiGauge
+from records.levels import Level
+from records.times import HOUR, MINUTE, parse
+
+Floats = NDArray[np.float64]
+START = 15_000 * 24 * HOUR
+DAYS = 3
+ARRIVES = 2.5 * 1440
+
+
+def run(times: NDArray[np.int64], height: Floats, detector: TsunamiGauge | None = None) -> Outcome:
+    bank = Bank(detector or TsunamiGauge(), [Watched(id="a", quantity="sea_level", unit="m")])
+    return bank.advance(np.zeros(len(times), np.intp), times, height)
+
+
+def warned(times: NDArray[np.int64], outcome: Outcome) -> list[int]:
+    """When each warning began."""
+    on = outcome.level >= Level.ORANGE
+    return [int(at) for at in times[on & ~np.r_[False, on[:-1]]]]
+
+
+def minutes() -> NDArray[np.int64]:
+    return START + MINUTE * np.arange(DAYS * 1440, dtype=np.int64)
+
+
+def sea(times: NDArray[np.int64], *, seed: int = 1, seiche_m: float = 0.007) -> Floats:
+    """Tide of four constituents (1.4 m in all) and a 20-minute seiche driven by white noise."""
+    hours = (times - START) / HOUR
+    tide = np.zeros(len(times))
+    for height, period_h, phase in (
+        (0.9, 12.42, 0.3), (0.3, 12.0, 1.0), (0.15, 23.93, 2.0), (0.05, 6.21, 0.7),
+    ):  # fmt: skip
+        tide += height * np.cos(2 * np.pi * hours / period_h + phase)
+    return tide + seiche_m * seiche(len(times), seed)
+
+
+def seiche(count: int, seed: int, period: float = 20.0, damping: float = 0.99) -> Floats:
+    """A damped oscillation, in minutes, that noise keeps going; standard deviation 1."""
+    noise = np.random.default_rng(seed).standard_normal(count)
+    level = np.zeros(count)
+    for i in range(2, count):
+        turn = 2 * damping * np.cos(2 * np.pi / period)
+        level[i] = turn * level[i - 1] - damping**2 * level[i - 2] + noise[i]
+    return np.asarray(level / level.std())
+
+
+def wave(times: NDArray[np.int64], height: float, period_min: float = 15.0) -> Floats:
+    """A tsunami that arrives at once and decays within hours."""
+    since = (times - START) / MINUTE - ARRIVES
+    shape = np.sin(2 * np.pi * since / period_min) * np.exp(-np.maximum(since, 0) / 300)
+    return np.where(since > 0, height * shape, 0.0)
+
+
+ARRIVAL = START + round(ARRIVES * MINUTE)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("period_min", [8.0, 15.0, 40.0])
+@pytest.mark.parametrize("every", [1, 2])
+def test_a_wave_is_seen_within_its_first_half_period(
+    sign: int, period_min: float, every: int
+) -> None:
+    times = minutes()[::every]
+    outcome = run(times, sea(times) + sign * wave(times, 0.25, period_min))
+    begins = warned(times, outcome)
+    assert len(begins) == 1
+    assert 0 < begins[0] - ARRIVAL <= max(period_min / 2, 10.0) * MINUTE
+    orange = next(s for _, c, s in outcome.crossings if c.level == Level.ORANGE)
+    assert orange.reason.text in (ABOVE_TIDE, BELOW_TIDE)
+
+
+@pytest.mark.parametrize("every", [3, 5, 6])
+def test_a_slow_gauge_sees_the_wave_later(every: int) -> None:
+    times = minutes()[::every]
+    begins = warned(times, run(times, sea(times) + wave(times, 0.25, 20.0)))
+    assert len(begins) == 1
+    assert 0 < begins[0] - ARRIVAL <= 30 * MINUTE
+
+
+def test_another_datum_changes_nothing() -> None:
+    times = minutes()
+    height = sea(times) + wave(times, 0.25)
+    assert warned(times, run(times, height)) == warned(times, run(times, height + 57.25))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_spikes_and_datum_steps_are_no_waves(seed: int) -> None:
+    """24 faults, two hours apart or more: spikes of one to four readings, and new datums."""
+    random = np.random.default_rng(seed)
+    times, height = minutes(), sea(minutes(), seed=seed)
+    for n, first in enumerate(np.arange(400, 3400, 125)):
+        by = random.choice([-1, 1]) * random.uniform(0.1, 3)
+        last = None if n % 3 == 0 else first + random.integers(1, 5)
+        height[first:last] += by
+    assert warned(times, run(times, height)) == []
+
+
+def test_the_wave_is_seen_in_spite_of_spikes_before_it() -> None:
+    times = minutes()
+    height = sea(times) + wave(times, 0.25)
+    height[[700, 1500, 2600, 3400, 3590]] += 0.8
+    (begins,) = warned(times, run(times, height))
+    assert 0 < begins - ARRIVAL <= 8 * MINUTE
+
+
+def test_gaps_and_new_datums_after_gaps_are_no_waves() -> None:
+    random = np.random.default_rng(4)
+    times, height = minutes(), sea(minutes())
+    kept = np.ones(len(times), np.bool_)
+    for first in (1800, 2300, 2700, 3200):
+        kept[first : first + random.integers(10, 200)] = False
+        height[first:] += random.choice([-1, 1]) * random.uniform(0, 2)
+    assert warned(times[kept], run(times[kept], height[kept])) == []
+
+
+def test_a_storm_that_rises_over_hours_is_learned_as_noise() -> None:
+    times = minutes()
+    rising = np.exp(-0.5 * ((np.arange(len(times)) - 2500) / 480) ** 2)
+    height = sea(times) + 0.06 * rising * seiche(len(times), 9, period=22.0)
+    assert warned(times, run(times, height)) == []
+
+
+def test_a_wave_over_ten_limits_is_red() -> None:
+    times = minutes()
+    outcome = run(times, sea(times) + wave(times, 1.5))
+    assert outcome.level.max() == Level.RED
+
+
+def test_hourly_readings_are_never_scored() -> None:
+    times = START + HOUR * np.arange(2000, dtype=np.int64)
+    outcome = run(times, sea(times))
+    assert np.isnan(outcome.score).all()
+    assert set(outcome.level.tolist()) == {Level.GREEN}
+
+
+def test_senseless_parameters_are_refused() -> None:
+    with pytest.raises(ValueError, match="above 0"):
+        TsunamiGauge(floor=0.0)
+
+
+def gauge(file: Path) -> pd.DataFrame:
+    """Columns at (microseconds), height and the recording's own two-sided residual (m)."""
+    table = pd.read_csv(file)
+    moments = pd.to_datetime(table["time"]).to_numpy().astype("datetime64[us]")
+    return table.assign(at=moments.astype(np.int64))
+
+
+@pytest.mark.recordings
+@pytest.mark.parametrize(
+    ("file", "origin"),
+    [("tonga2006", "2006-05-03T15:26:40Z"), ("samoa2009", "2009-09-29T17:48:11Z")],
+)
+@pytest.mark.parametrize("datum", [0.0, -7.5])
+def test_two_real_tsunamis_are_seen_within_ten_minutes_and_nothing_else(
+    recordings: Path, file: str, origin: str, datum: float
+) -> None:
+    """n = 2; the crossing is of the recording's own residual, which looks ahead."""
+    table = gauge(recordings / "tsunami_nukualofa" / f"{file}.csv.gz")
+    times = table["at"].to_numpy()
+    after = times > parse(origin)
+    residual = table["resid"].to_numpy()
+    limit = max(5 * residual[~after].std(), 0.05)
+    crossing = times[after & (np.abs(residual) > limit)][0]
+    (begins,) = warned(times, run(times, table["height"].to_numpy() + datum))
+    assert abs(begins - crossing) <= 10 * MINUTE
+
+
+@pytest.mark.recordings
+@pytest.mark.parametrize("station", ["Hillarys", "PortKembla"])
+def test_three_years_of_hourly_tide_with_cyclones_raise_nothing(
+    recordings: Path, station: str
+) -> None:
+    with gzip.open(recordings / "tide_australia" / f"{station}.csv.gz", "rt") as file:
+        table = pd.read_csv(file).dropna()
+    moments = pd.to_datetime(table["DateTime"]).to_numpy().astype("datetime64[us]")
+    outcome = run(moments.astype(np.int64), table["SeaLevel"].to_numpy(np.float64))
+    assert set(outcome.level.tolist()) == {Level.GREEN}
+
+
+@pytest.mark.recordings
+def test_a_year_of_hourly_storm_surges_raises_nothing(recordings: Path) -> None:
+    files = sorted((recordings / "surge_salish").glob("*.csv.gz"))
+    assert files
+    for path in files:
+        table = pd.read_csv(path, skiprows=7, usecols=[0, 1], names=["at", "level"], header=0)
+        table = table.dropna()
+        moments = pd.to_datetime(table["at"]).to_numpy().astype("datetime64[us]")
+        outcome = run(moments.astype(np.int64), table["level"].to_numpy(np.float64))
+        assert set(outcome.level.tolist()) == {Level.GREEN}
