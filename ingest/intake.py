@@ -92,14 +92,16 @@ class Intake:
         settled: Mapping[tuple[int, int], Ranges],
         newest: ReadingBatch,
         quarantined: Mapping[bytes, int] | None = None,
+        gone: Mapping[tuple[int, int], Ranges] | None = None,
     ) -> None:
         """Take up where the store stands.
 
         settled      inclusive ranges by (device number, boot)
         newest       the last `checks.HISTORY` rows of every series
         quarantined  arrival (microseconds) by digest, of the last hour
+        gone         what devices have declared lost, as `settled`
         """
-        self._ledger = Ledger(settled)
+        self._ledger = Ledger(settled, gone)
         self._recent = Recent(quarantined)
         self._touched = set()
         self._checks = Checks(_limits(self._registry))
@@ -130,6 +132,7 @@ class Intake:
             rules=limits.VERSION,
             readings=readings,
             settled=self._ledger.news(),
+            gone=self._ledger.gone_news(),
             quarantined=tuple(batch.quarantined),
             statuses=tuple(batch.statuses),
         )
@@ -219,12 +222,20 @@ class Intake:
             if not payload:
                 raise BadMessage(Reason.EMPTY_PAYLOAD)
             if route.channel == "status" and device is not None:
-                batch.statuses.append(statuses.decode(payload, device, arrival.received_at))
+                self._take_status(arrival, device, batch)
             elif route.channel == "waveform":
                 raise BadMessage(Reason.UNDECODABLE, "waveforms are kept here until they are read")
             batch.latest = max(batch.latest, arrival.received_at)
         except BadMessage as fault:
             self._refuse(arrival, route, fault, batch, claim)
+
+    def _take_status(self, arrival: Arrival, device: int, batch: _Batch) -> None:
+        status, gone = statuses.decode(arrival.payload, device, arrival.received_at)
+        batch.statuses.append(status)
+        for boot, first, last in gone:
+            self._ledger.declare_gone((device, boot), first, last)
+            # Also what is no news: the device says it until a receipt has reached it.
+            self._touched.add((device, boot))
 
     def _refuse(
         self,

@@ -1,12 +1,15 @@
 """The settled sequence numbers of every device and boot, in memory: what makes a message a repeat.
 
+Beside them stands what a device has declared gone: receipts pass over it, and it makes nothing a
+repeat, so that a message that was thought lost is stored when it comes after all.
+
 It runs ahead of the store by the batch that is being committed; between batches the two are equal,
 and only then are receipts written.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from enum import Enum, auto
 from typing import NamedTuple
@@ -30,7 +33,7 @@ class Answer(Enum):
 
 
 class Receipt(NamedTuple):
-    """All of a boot's messages up to `through` are settled but for the ranges in `missing`."""
+    """All of a boot's messages up to `through` are settled or gone, but for those in `missing`."""
 
     boot: int
     through: int
@@ -72,6 +75,34 @@ class Spans:
             ends.insert(place, number)
         return Answer.NEW
 
+    def add_range(self, first: int, last: int) -> Answer:
+        """Add first to last; the answers are those of `add`. NEW: some of it was."""
+        starts, ends = self.starts, self.ends
+        # From `left` up to `right` are the ranges that it overlaps or touches.
+        left, right = bisect_left(ends, first - 1), bisect_right(starts, last + 1)
+        if left == right:
+            if len(starts) >= MOST_SPANS:
+                return Answer.FULL
+            starts.insert(left, first)
+            ends.insert(left, last)
+            return Answer.NEW
+        if starts[left] <= first and last <= ends[left]:
+            return Answer.REPEAT
+        starts[left:right] = [min(first, starts[left])]
+        ends[left:right] = [max(last, ends[right - 1])]
+        return Answer.NEW
+
+    def extend(self, first: int, last: int) -> None:
+        """Add a range that begins no earlier than those before it, however many there are."""
+        if self.ends and first <= self.ends[-1] + 1:
+            self.ends[-1] = max(last, self.ends[-1])
+        else:
+            self.starts.append(first)
+            self.ends.append(last)
+
+    def ranges(self) -> Ranges:
+        return tuple(zip(self.starts, self.ends, strict=True))
+
     def gaps(self) -> list[tuple[int, int]]:
         """What is missing below the highest number, from 0 on."""
         before = [-1, *self.ends[:-1]]
@@ -82,22 +113,25 @@ class Spans:
 class Ledger:
     """Settled numbers by (device number, boot), and what was added since the last batch."""
 
-    def __init__(self, settled: Mapping[Key, Ranges] | None = None) -> None:
-        self._spans = {key: Spans(ranges) for key, ranges in (settled or {}).items()}
+    def __init__(
+        self,
+        settled: Mapping[Key, Ranges] | None = None,
+        gone: Mapping[Key, Ranges] | None = None,
+    ) -> None:
+        settled, gone = settled or {}, gone or {}
+        self._spans = {key: Spans(settled.get(key, ())) for key in (*settled, *gone)}
+        self._gone = {key: Spans(ranges) for key, ranges in gone.items()}
         self._boots: dict[int, int] = {}
         for device, _ in self._spans:
             self._boots[device] = self._boots.get(device, 0) + 1
         self._news: dict[Key, list[int]] = {}
+        self._gone_news: set[Key] = set()
 
     def settle(self, key: Key, seq: int) -> Answer:
         """Settle one message. FULL: it can't be kept in the ledger, take it as best effort."""
-        spans = self._spans.get(key)
+        spans = self._spans.get(key) or self._begin(key)
         if spans is None:
-            boots = self._boots.get(key[0], 0)
-            if boots >= MOST_BOOTS:
-                return Answer.FULL
-            spans = self._spans[key] = Spans()
-            self._boots[key[0]] = boots + 1
+            return Answer.FULL
         answer = spans.add(seq)
         if answer is Answer.NEW:
             news = self._news.get(key)
@@ -107,6 +141,24 @@ class Ledger:
                 news.append(seq)
         return answer
 
+    def declare_gone(self, key: Key, first: int, last: int) -> Answer:
+        """The device will never send these. FULL: it can't be kept, and they stay missing."""
+        if key not in self._spans and self._begin(key) is None:
+            return Answer.FULL
+        answer = self._gone.setdefault(key, Spans()).add_range(first, last)
+        if answer is Answer.NEW:
+            self._gone_news.add(key)
+        return answer
+
+    def _begin(self, key: Key) -> Spans | None:
+        """A boot that is not known yet; None where its device has had too many."""
+        boots = self._boots.get(key[0], 0)
+        if boots >= MOST_BOOTS:
+            return None
+        self._boots[key[0]] = boots + 1
+        spans = self._spans[key] = Spans()
+        return spans
+
     def news(self) -> tuple[Settled, ...]:
         """What was settled since the last call, by device and boot."""
         news, self._news = self._news, {}
@@ -115,15 +167,29 @@ class Ledger:
             for (device, boot), numbers in sorted(news.items())
         )
 
+    def gone_news(self) -> tuple[Settled, ...]:
+        """All that is gone of each boot where more of it is since the last call."""
+        news, self._gone_news = self._gone_news, set()
+        return tuple(Settled(*key, self._gone[key].ranges()) for key in sorted(news))
+
     def receipt(self, device: int, boot: int) -> Receipt | None:
-        """What may be told the device; None where nothing of this boot is settled."""
-        spans = self._spans.get((device, boot))
+        """What may be told the device; None where nothing of this boot is settled or gone."""
+        spans = self._covered((device, boot))
         if spans is None or not spans.ends:
             return None
         gaps = spans.gaps()
         named = tuple(gaps[:MOST_MISSING])
         through = gaps[MOST_MISSING][0] - 1 if len(gaps) > MOST_MISSING else spans.ends[-1]
         return Receipt(boot, through, named)
+
+    def _covered(self, key: Key) -> Spans | None:
+        spans, gone = self._spans.get(key), self._gone.get(key)
+        if spans is None or gone is None:
+            return spans
+        both = Spans()
+        for first, last in sorted((*spans.ranges(), *gone.ranges())):
+            both.extend(first, last)
+        return both
 
     def newest_boots(self) -> dict[int, int]:
         """The highest boot of each device."""

@@ -229,6 +229,7 @@ class Service:
             readings.ledger(db),
             readings.latest(db, numbers, HISTORY),
             quarantine.digests(db, now_at - WINDOW),
+            readings.gone(db),
         )
         return intake
 

@@ -9,7 +9,7 @@ moves to table `revision` with the span of receipt in which it was the truth.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import psycopg
@@ -59,7 +59,8 @@ class DeviceStatus:
 class Commit:
     """What one worker settles at once: all of it, or nothing.
 
-    `received_at` is the latest arrival in it; `decoder` and `rules` are versions (provenance).
+    `received_at` is the latest arrival in it; `decoder` and `rules` are versions (provenance);
+    `gone` are numbers whose messages the devices have lost.
     """
 
     worker: int
@@ -68,6 +69,7 @@ class Commit:
     rules: str
     readings: ReadingBatch
     settled: tuple[ledger.Settled, ...] = ()
+    gone: tuple[ledger.Settled, ...] = field(default=(), kw_only=True)
     quarantined: tuple[Quarantined, ...] = ()
     statuses: tuple[DeviceStatus, ...] = ()
 
@@ -104,6 +106,7 @@ def _attempt(db: Database, work: Commit, direct: bool) -> Committed:
     with db.transaction():
         number = _next_number(db, work)
         again = ledger.settle(db, work.settled)
+        ledger.declare_gone(db, work.gone)
         fresh = _is_fresh(db, work.readings) if direct and not again else None
         counts = _store(db, work, number, fresh, revise=not again)
         quarantined = _quarantine(db, work, number)

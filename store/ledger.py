@@ -9,6 +9,12 @@ from store.connection import Database
 
 Ranges = tuple[tuple[int, int], ...]
 
+# Devices in one order, so that two workers can't wait for each other.
+_NEWS = """news AS (
+    SELECT device, boot, range_agg(sequences::int8multirange) AS sequences
+    FROM unnest(%s::int[], %s::bigint[], %s::text[]) n (device, boot, sequences)
+    GROUP BY device, boot ORDER BY device, boot)"""
+
 
 @dataclass(frozen=True, slots=True)
 class Settled:
@@ -24,35 +30,60 @@ class Settled:
 
 def settle(db: Database, settled: Sequence[Settled]) -> bool:
     """Add to the ledger, inside a transaction; True when some of it was settled already."""
-    news = [item for item in settled if item.ranges]
-    if not news:
+    values = _values(settled)
+    if values is None:
         return False
-    # Devices in one order, so that two workers can't wait for each other.
-    news = sorted(news, key=lambda item: (item.device, item.boot))
-    values = (
-        [item.device for item in news],
-        [item.boot for item in news],
-        [_multirange(item.ranges) for item in news],
-    )
     rows = db.run(
-        "WITH news AS (SELECT device, boot, range_agg(sequences::int8multirange) AS sequences"
-        "  FROM unnest(%s::int[], %s::bigint[], %s::text[]) n (device, boot, sequences)"
-        "  GROUP BY device, boot ORDER BY device, boot),"
+        f"WITH {_NEWS},"
         " known AS (SELECT coalesce(bool_or(s.sequences && n.sequences), false) AS again"
         "  FROM news n JOIN settled s USING (device, boot)),"
         " added AS (INSERT INTO settled SELECT * FROM news ON CONFLICT (device, boot)"
-        "  DO UPDATE SET sequences = settled.sequences + excluded.sequences RETURNING 1)"
+        "  DO UPDATE SET sequences = settled.sequences + excluded.sequences,"
+        "  gone = settled.gone - excluded.sequences RETURNING 1)"
         " SELECT again FROM known",
         values,
     )
     return bool(rows[0][0])
 
 
+def declare_gone(db: Database, lost: Sequence[Settled]) -> None:
+    """Note what devices have lost, but for what is settled, inside a transaction after `settle`."""
+    values = _values(lost)
+    if values is not None:
+        db.run(
+            f"WITH {_NEWS} INSERT INTO settled SELECT device, boot, '{{}}', sequences FROM news"
+            " ON CONFLICT (device, boot)"
+            " DO UPDATE SET gone = settled.gone + excluded.gone - settled.sequences",
+            values,
+        )
+
+
 def ledger(db: Database) -> dict[tuple[int, int], Ranges]:
     """Settled inclusive ranges of every (device number, boot)."""
+    return _ranges(db, "sequences")
+
+
+def gone(db: Database) -> dict[tuple[int, int], Ranges]:
+    """Inclusive ranges of every (device number, boot) that were declared lost and never came."""
+    return _ranges(db, "gone")
+
+
+def _values(items: Sequence[Settled]) -> tuple[list[int], list[int], list[str]] | None:
+    """What `_NEWS` takes; None where there is nothing to write."""
+    news = [item for item in items if item.ranges]
+    if not news:
+        return None
+    return (
+        [item.device for item in news],
+        [item.boot for item in news],
+        [_multirange(item.ranges) for item in news],
+    )
+
+
+def _ranges(db: Database, column: str) -> dict[tuple[int, int], Ranges]:
     rows = db.run(
         "SELECT device, boot, array_agg(lower(r) ORDER BY r), array_agg(upper(r) - 1 ORDER BY r)"
-        " FROM settled, unnest(sequences) r GROUP BY device, boot ORDER BY device, boot"
+        f" FROM settled, unnest({column}) r GROUP BY device, boot ORDER BY device, boot"
     )
     return {
         (device, boot): tuple(zip(first, last, strict=True)) for device, boot, first, last in rows

@@ -2,7 +2,7 @@
 
 from store.commits import Commit, Committed, DeviceStatus, Quarantined, commit
 from store.follow import StoredBatch, batches_after
-from store.ledger import Settled, ledger
+from store.ledger import Settled, gone, ledger
 from store.queries import between, latest, newest
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "batches_after",
     "between",
     "commit",
+    "gone",
     "latest",
     "ledger",
     "newest",

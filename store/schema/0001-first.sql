@@ -163,11 +163,13 @@ CREATE INDEX revision_key ON revision (series, measured_at);
 CREATE INDEX revision_batch ON revision (batch, worker);
 COMMENT ON COLUMN revision.until_at IS 'receipt of the value that replaced this one';
 
--- Sequence numbers that are stored or quarantined: what a receipt may cover.
+-- Sequence numbers that are stored or quarantined, and those that the device has lost: a receipt
+-- covers both. Only the first make a message a repeat: one that comes after all is gone no more.
 CREATE TABLE settled (
     device int NOT NULL REFERENCES device,
     boot bigint NOT NULL,
     sequences int8multirange NOT NULL,
+    gone int8multirange NOT NULL DEFAULT '{}',
     PRIMARY KEY (device, boot)
 );
 

@@ -351,6 +351,29 @@ def test_receipts_follow_the_commit_and_greet_a_device_that_comes_online(
         assert device.receipts.get(timeout=WAIT_S) == expected
 
 
+@pytest.mark.promise("R1")
+def test_what_a_device_has_lost_holds_up_no_receipt_also_after_a_restart(
+    broker: RunningBroker, dsn: str, db: Database, device: Device1, listening: Callable[[], None]
+) -> None:
+    said = b'{"state":"online","boot":1,"gone":[[1,1,8],[0,0,40]]}'
+    first = {"boot": 0, "through": 40, "missing": [], "window": 500}
+    second = {"boot": 1, "through": 9, "missing": [], "window": 500}
+    with ingest(broker, dsn):
+        listening()
+        device.publish(stage(0))
+        device.publish(stage(9))
+        device.publish(said, TOPIC.replace("readings", "status"))
+        heard: list[dict[str, Any]] = []
+        while first not in heard or second not in heard:
+            heard.append(device.receipts.get(timeout=WAIT_S))
+        device.publish(stage(5))
+        until(lambda: stored(db) == [0, 5, 9], "the message that was thought lost")
+    assert settled(db) == ((0, 0), (5, 5), (9, 9))
+    assert readings.gone(db) == {(1, 0): ((0, 40),), (1, 1): ((1, 4), (6, 8))}
+    with ingest(broker, dsn):
+        until(lambda: device.receipts.get(timeout=WAIT_S) == second, "the receipt")
+
+
 def test_a_changed_registry_is_taken_up_while_running(
     broker: RunningBroker, dsn: str, db: Database, device: Device1, listening: Callable[[], None]
 ) -> None:

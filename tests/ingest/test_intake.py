@@ -17,7 +17,7 @@ from ingest.ledger import Receipt
 from ingest.recent import digest
 from records.errors import Reason
 from records.network import Device, Lab, Network, Series, Station
-from records.readings import ReadingBatch, concatenate
+from records.readings import ReadingBatch, concatenate, empty
 from records.times import DAY, HOUR, SECOND
 from store.readings import Commit, DeviceStatus, Quarantined, Settled
 from store.registry import Registry
@@ -223,6 +223,53 @@ def test_a_status_is_kept() -> None:
     topic = TOPIC.replace("readings", "status")
     commit = take(json.dumps(said).encode(), topic=topic)
     assert commit.statuses == (DeviceStatus(1, "online", 7, "1.2", 12.6, None, None, NOW),)
+
+
+STATUS = TOPIC.replace("readings", "status")
+
+
+def lost(*ranges: tuple[int, int, int]) -> Arrival:
+    said = {"state": "online", "boot": 7, "gone": ranges}
+    return Arrival(STATUS, json.dumps(said).encode(), NOW)
+
+
+def test_what_a_device_has_lost_is_gone_and_its_receipts_move_on() -> None:
+    worker = intake()
+    worker.take([Arrival(TOPIC, stage(n, boot=7, seq=n), NOW) for n in (0, 9)])
+    worker.touched()
+    commit = worker.take([lost((6, 0, 40), (7, 1, 5))])
+    assert commit.gone == (Settled(1, 6, ((0, 40),)), Settled(1, 7, ((1, 5),)))
+    assert (commit.settled, len(commit.statuses)) == ((), 1)
+    assert worker.touched() == {(1, 6), (1, 7)}
+    assert worker.receipt(1, 6) == Receipt(6, 40, (), 500)
+    assert worker.receipt(1, 7) == Receipt(7, 9, ((6, 8),), 500)
+    # Said again, it is no news, and the device is told again.
+    assert worker.take([lost((7, 1, 5))]).gone == ()
+    assert worker.touched() == {(1, 7)}
+
+
+def test_a_message_that_comes_after_it_was_declared_gone_is_stored_once() -> None:
+    worker = intake()
+    worker.take([lost((7, 1, 5))])
+    late = Arrival(TOPIC, stage(boot=7, seq=3), NOW)
+    commit = worker.take([late, late])
+    assert rows(commit.readings) == [(1, 0.0, 1.5, False)]
+    assert commit.settled == (Settled(1, 7, ((3, 3),)),)
+
+
+def test_a_restart_remembers_what_is_gone() -> None:
+    worker = intake()
+    worker.resume({(1, 7): ((0, 0),)}, empty(), gone={(1, 7): ((1, 5),)})
+    assert worker.receipt(1, 7) == Receipt(7, 5, (), 500)
+    assert worker.take([lost((7, 1, 5))]).gone == ()
+
+
+@pytest.mark.parametrize("gone", [[[7, 5, 1]], [[7, -1, 5]], [[7, 1]], [[7, 1, 2**70]], {}])
+def test_losses_that_make_no_sense_are_refused_with_their_status(gone: object) -> None:
+    payload = json.dumps({"state": "online", "boot": 7, "gone": gone}).encode()
+    commit = take(payload, topic=STATUS)
+    assert refusals(commit) == [(Reason.UNDECODABLE, 1)]
+    assert (commit.statuses, commit.gone) == ((), ())
 
 
 def test_a_reply_is_taken_without_a_trace() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,6 +39,74 @@ def test_what_is_new_is_said_once_and_resumes(first: list[int], second: list[int
         assert known.settle((1, 0), number) == resumed.settle((1, 0), number)
     assert known.news() == resumed.news()
     assert known.receipt(1, 0) == resumed.receipt(1, 0)
+
+
+RANGES = st.lists(
+    st.tuples(st.integers(0, 40), st.integers(0, 8)).map(lambda r: (r[0], r[0] + r[1])), max_size=12
+)
+
+
+@given(NUMBERS, RANGES)
+def test_spans_take_ranges(numbers: list[int], ranges: list[tuple[int, int]]) -> None:
+    spans, plain = Spans(), set[int]()
+    for number in numbers:
+        spans.add(number)
+        plain.add(number)
+    for first, last in ranges:
+        new = set(range(first, last + 1)) - plain
+        assert spans.add_range(first, last) is (Answer.NEW if new else Answer.REPEAT)
+        plain |= new
+    pairs = list(zip(spans.starts, spans.ends, strict=True))
+    assert [n for a, b in pairs for n in range(a, b + 1)] == sorted(plain)
+    assert all(end + 1 < start for (_, end), (start, _) in pairwise(pairs))
+
+
+@given(NUMBERS, RANGES, NUMBERS)
+def test_a_receipt_covers_what_is_stored_and_what_is_gone_and_only_stored_is_a_repeat(
+    before: list[int], gone: list[tuple[int, int]], after: list[int]
+) -> None:
+    known, stored = Ledger(), set[int]()
+    for number in before:
+        known.settle((1, 0), number)
+        stored.add(number)
+    for first, last in gone:
+        known.declare_gone((1, 0), first, last)
+    for number in after:
+        assert (known.settle((1, 0), number) is Answer.NEW) == (number not in stored)
+        stored.add(number)
+    covered = stored | {n for first, last in gone for n in range(first, last + 1)}
+    receipt = known.receipt(1, 0)
+    if not covered:
+        assert receipt is None
+        return
+    assert receipt is not None
+    missing = {n for first, last in receipt.missing for n in range(first, last + 1)}
+    assert set(range(receipt.through + 1)) - missing == covered
+    resumed = Ledger(
+        {(item.device, item.boot): item.ranges for item in known.news()},
+        {(item.device, item.boot): item.ranges for item in known.gone_news()},
+    )
+    assert resumed.receipt(1, 0) == receipt
+
+
+def test_what_is_gone_is_news_once() -> None:
+    known = Ledger({(1, 7): ((0, 9),)}, {(1, 7): ((10, 12),)})
+    answers = [
+        known.declare_gone((1, boot), 10, last) for boot, last in [(7, 12), (7, 14), (6, 10)]
+    ]
+    assert answers == [Answer.REPEAT, Answer.NEW, Answer.NEW]
+    assert known.gone_news() == (Settled(1, 6, ((10, 10),)), Settled(1, 7, ((10, 14),)))
+    assert (known.gone_news(), known.news()) == ((), ())
+
+
+def test_losses_beyond_what_is_kept_stay_missing() -> None:
+    known = Ledger()
+    for n in range(ledger.MOST_SPANS + 1):
+        known.declare_gone((1, 0), 10 * n, 10 * n)
+    assert known.declare_gone((1, 0), 5, 5) is Answer.FULL
+    assert known.declare_gone((1, 0), 0, 20) is Answer.NEW
+    boots = [known.declare_gone((3, boot), 0, 1) for boot in range(ledger.MOST_BOOTS + 1)]
+    assert boots[-2:] == [Answer.NEW, Answer.FULL]
 
 
 def test_news_are_ranges_by_device_and_boot() -> None:

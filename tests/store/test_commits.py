@@ -249,6 +249,26 @@ def test_messages_in_any_order_make_each_row_once_and_never_undo_a_revision(
     assert readings.ledger(enrolled) == {(1, 1): ((0, len(messages) - 1),)}
 
 
+def test_what_is_gone_is_kept_apart_from_what_is_settled(enrolled: Database, store: Store) -> None:
+    store([(1, 0, 1.0)], settled=(Settled(1, 7, ((0, 4),)),))
+    store([], gone=(Settled(1, 6, ((0, 9),)), Settled(1, 7, ((3, 8), (20, 21)))))
+    store([], gone=(Settled(1, 7, ((8, 10),)),))
+    assert readings.ledger(enrolled) == {(1, 7): ((0, 4),)}
+    assert readings.gone(enrolled) == {(1, 6): ((0, 9),), (1, 7): ((5, 10), (20, 21))}
+
+
+def test_a_message_declared_gone_is_stored_when_it_comes_and_is_gone_no_more(
+    enrolled: Database, store: Store
+) -> None:
+    store([], gone=(Settled(1, 7, ((1, 5),)),))
+    assert store([(1, 3, 1.0)], settled=(Settled(1, 7, ((3, 3),)),)).stored == 1
+    # It revises as any first delivery does, and repeated it changes nothing.
+    assert store([(1, 3, 2.0)], settled=(Settled(1, 7, ((4, 4),)),)).revised == 1
+    assert store([(1, 3, 1.0)], settled=(Settled(1, 7, ((3, 3),)),)).repeated == 1
+    assert readings.ledger(enrolled) == {(1, 7): ((3, 4),)}
+    assert readings.gone(enrolled) == {(1, 7): ((1, 2), (5, 5))}
+
+
 def test_newest_is_asked_only_about_series_it_knows_nothing_of(db: Database, store: Store) -> None:
     store([(1, 5, 1.0), (900, 7, 1.0)])
     assert commits.newest_of(db, [1, 2, 900]) == {1: T0 + 5_000_000, 900: T0 + 7_000_000}
