@@ -41,13 +41,14 @@ def test_a_cubic_goes_on_exactly_whatever_the_rate() -> None:
     times = START + np.cumsum(random.integers(20, 200, 300)) * SECOND
     hours = (times - START) / HOUR
 
-    def cubic(h: float) -> float:
+    def cubic(h: NDArray[np.float64]) -> NDArray[np.float64]:
         return 3 - 2 * h + 0.5 * h**2 - 0.04 * h**3
 
     state = told(times, cubic(hours))
     at = int(times[-1]) + 30 * SECOND
+    wanted = float(cubic(np.array([(at - START) / HOUR]))[0])
     # A mean of a cubic is not the cubic at the mean time; over ten minutes that is millimetres.
-    assert predicted(state, at) == pytest.approx(cubic((at - START) / HOUR), abs=0.002)
+    assert predicted(state, at) == pytest.approx(wanted, abs=0.002)
 
 
 @pytest.mark.parametrize(("node", "weight"), list(enumerate(MOFJELD)))
