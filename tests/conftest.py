@@ -69,3 +69,16 @@ def dsn(postgres_server: str, migrated_template: str) -> Iterator[str]:
 def _do(server: str, statement: str, *names: str) -> None:
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+
+@pytest.fixture(scope="session")
+def recordings() -> Path:
+    """The folder of real recordings; where it is absent the test is skipped, in CI it fails."""
+    given = os.environ.get("HOSHYAR_DATA")
+    folder = Path(given) if given else Path(__file__).parents[2] / "shared" / "data"
+    if folder.is_dir():
+        return folder
+    reason = f"no recordings in {folder} (set HOSHYAR_DATA)"
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
