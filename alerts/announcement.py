@@ -32,7 +32,7 @@ class Announcement:
 def of_change(history: Sequence[AlertChange], network: Network) -> list[Announcement]:
     """For the last change of an incident's whole history: a log line, and CAP where it is told."""
     change = history[-1]
-    announcements = [Announcement(LOG, "alerts", line(change), False, change.alert)]
+    announcements = [Announcement(LOG, "alerts", line(change, network), False, change.alert)]
     if cap.is_told(change):
         topic = cap_topic(cap.lab_of(change.area, network))
         payload = cap.message(history, network)
@@ -49,7 +49,7 @@ def of_standing(
     or replaces a real one; an empty list: nothing stands.
     """
     incidents = [
-        {**fields(latest), "blind": latest.blind, "onset_at": _moment(latest.onset_at)}
+        {**fields(latest, network), "blind": latest.blind, "onset_at": _moment(latest.onset_at)}
         for latest in standing
     ]
     state = {

@@ -8,7 +8,7 @@ from typing import Any
 
 from lxml import etree
 
-from alerts import profiles, wording
+from alerts import naming, profiles, wording
 from alerts.lifecycle import Change
 from alerts.policy import RENEW_AFTER
 from records.language import say
@@ -42,7 +42,7 @@ def is_told(change: AlertChange) -> bool:
 
 def lab_of(area: str, network: Network) -> str:
     """The lab that speaks for an area; an area that is not described is a lab's own."""
-    known = wording.area_of(area, network)
+    known = naming.area_of(area, network)
     return known.lab if known else area
 
 
@@ -93,7 +93,7 @@ def _info(alert: etree._Element, change: AlertChange, network: Network, language
     if change.onset_at is not None:
         _add(info, "onset", _time(change.onset_at))
     _add(info, "expires", _time(max(change.at, change.onset_at or 0) + _VALID))
-    _add(info, "senderName", wording.area_name(lab_of(change.area, network), network, "en"))
+    _add(info, "senderName", naming.area_name(lab_of(change.area, network), network, "en"))
     _add(info, "headline", wording.headline(change, network, language))
     _add(info, "description", wording.description(change, network, language))
     _add(info, "instruction", wording.instruction(change, language))
@@ -107,8 +107,8 @@ def _info(alert: etree._Element, change: AlertChange, network: Network, language
 
 def _area(info: etree._Element, name: str, network: Network, language: str) -> None:
     area = _add(info, "area")
-    _add(area, "areaDesc", wording.area_name(name, network, language))
-    if corners := _polygon(wording.area_of(name, network)):
+    _add(area, "areaDesc", naming.area_name(name, network, language))
+    if corners := _polygon(naming.area_of(name, network)):
         _add(area, "polygon", corners)
     _named(area, "geocode", "hoshyar:area", name)
 

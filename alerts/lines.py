@@ -1,4 +1,4 @@
-"""Alert lines: one JSON object a change, the same bytes for the same changes."""
+"""Alert lines: one JSON object a change, the same bytes for the same changes and the same names."""
 
 from __future__ import annotations
 
@@ -7,18 +7,21 @@ from typing import Any
 
 import msgspec
 
-from records.language import phrase
+from alerts.naming import sentence
+from records.network import Network
 from records.statements import AlertChange
 from records.times import text
 
+NAMELESS = Network(lab=(), station=(), device=(), series=())
 
-def fields(change: AlertChange) -> dict[str, Any]:
+
+def fields(change: AlertChange, network: Network = NAMELESS) -> dict[str, Any]:
     """One change as the documented fields, in their order.
 
     at        RFC 3339 UTC
     level     the new level as a word; `green` = over
     stations  ids that agree now
-    reason    in English
+    reason    in English; stations by name where `network` has one, else by id
     lead_s    seconds to the expected onset, None where none is known
     """
     return {
@@ -29,18 +32,18 @@ def fields(change: AlertChange) -> dict[str, Any]:
         "area": change.area,
         "level": change.level.word,
         "stations": list(change.stations),
-        "reason": phrase(change.reason, "en"),
+        "reason": sentence(change.reason, network, "en"),
         "lead_s": change.lead_s,
         "detector": change.detector,
         "status": change.status.value,
     }
 
 
-def line(change: AlertChange) -> bytes:
+def line(change: AlertChange, network: Network = NAMELESS) -> bytes:
     """One line without its end."""
-    return msgspec.json.encode(fields(change))
+    return msgspec.json.encode(fields(change, network))
 
 
-def lines(changes: Iterable[AlertChange]) -> bytes:
+def lines(changes: Iterable[AlertChange], network: Network = NAMELESS) -> bytes:
     """JSON lines in UTF-8, each ended by a newline; nothing for no change."""
-    return b"".join(line(change) + b"\n" for change in changes)
+    return b"".join(line(change, network) + b"\n" for change in changes)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from alerts import lifecycle
 from alerts.instructions import INSTRUCTIONS
+from alerts.naming import area_name, name_of_station, sentence
 from records.language import phrase, say
 from records.levels import Hazard, Level, Status
-from records.network import Area, Network
+from records.network import Network
 from records.statements import AlertChange, Phrase
 from records.times import to_datetime
 
@@ -76,12 +77,12 @@ def headline(change: AlertChange, network: Network, language: str) -> str:
 
 def description(change: AlertChange, network: Network, language: str) -> str:
     """Why, when and by which stations, in whole sentences."""
-    sentences = [phrase(change.reason, language)]
+    sentences = [sentence(change.reason, network, language)]
     if change.onset_at is not None and change.onset_at > change.at:
         time = f"{to_datetime(change.onset_at):%Y-%m-%d %H:%M}"
         sentences.append(say(EXPECTED, language).format(time=time))
     if change.stations:
-        names = [_station_name(station, network, language) for station in change.stations]
+        names = [name_of_station(station, network, language) for station in change.stations]
         sentences.append(say(STATIONS, language).format(stations=", ".join(names)))
     if change.blind:
         sentences.append(say(PARTLY_BLIND, language))
@@ -93,22 +94,3 @@ def description(change: AlertChange, network: Network, language: str) -> str:
 def instruction(change: AlertChange, language: str) -> str:
     """What to do."""
     return say(INSTRUCTIONS[change.hazard][change.level], language)
-
-
-def area_of(area: str, network: Network) -> Area | None:
-    return next((known for known in network.area if known.id == area), None)
-
-
-def area_name(area: str, network: Network, language: str) -> str:
-    """Name of an area in a language; an area without description is its lab's."""
-    known = area_of(area, network)
-    if known is not None:
-        return known.names.get(language) or known.names.get("en") or known.id
-    return next((lab.name for lab in network.lab if lab.id == area and lab.name), area)
-
-
-def _station_name(station: str, network: Network, language: str) -> str:
-    for known in network.station:
-        if known.id == station:
-            return known.names.get(language) or known.names.get("en") or known.name or known.id
-    return station

@@ -57,7 +57,7 @@ def replay(case_folder: Path, speed: str, alerts: Path | None, data: Path | None
         changes = inprocess.play(case, messages, steps, _progress(steps, lambda: None))
     else:
         changes = _through_services(case, messages, pace, data)
-    _write(lines(changes), alerts)
+    _write(lines(changes, case.network), alerts)
     say(f"{len(changes)} alert lines" + (f" in {alerts}" if alerts else ""))
 
 

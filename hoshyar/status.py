@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from alerts import memory
 from hoshyar.access import find
 from hoshyar.folder import RunState
 from records.clock import WallClock
@@ -27,6 +28,7 @@ def status(data: Path | None) -> dict[str, Any]:
 
     readings_per_s     over the last ten seconds
     last_reading_age_s None before the first reading
+    unwatched          sources that are silent, as the desk counts them
     stages             name; state `running`, `starting` or `down`; restarts; pid
     Raises SettingsError when nothing runs, StoreUnavailable when the database doesn't answer.
     """
@@ -36,8 +38,10 @@ def status(data: Path | None) -> dict[str, Any]:
         scenario_at = scenario(db)
         counted = figures(db, now_at if scenario_at is None else scenario_at)
         beats = stages.all(db)
+        silent = memory.unwatched(db)
     return {
         **asdict(counted),
+        "unwatched": len(silent),
         "stages": _started(state, beats, now_at)
         if state
         else _heard(beats, now_at, counted.last_reading_age_s),

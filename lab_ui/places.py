@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from alerts import naming
 from lab_ui import geography, words
 from records import times
 from records.language import say
@@ -31,7 +32,7 @@ def station_name(station: Station, language: str) -> str:
 
 
 def short_name(registry: Registry, station: str, language: str) -> str:
-    return words.short(place_name(registry, station, language))
+    return naming.short(place_name(registry, station, language))
 
 
 def area_name(registry: Registry, identity: str, language: str) -> str:
@@ -57,7 +58,7 @@ def series_view(registry: Registry, series: Series, language: str) -> View:
         "id": series.id,
         "station": series.station,
         "place": station_name(registry.station(series.station), language),
-        "short": words.short(station_name(registry.station(series.station), language)),
+        "short": naming.short(station_name(registry.station(series.station), language)),
         "point": "" if series.point == "main" else series.point,
         "quantity": quantity,
         "unit": words.unit(series.unit),
@@ -122,7 +123,7 @@ def map_view(registry: Registry, language: str) -> View:
             {
                 "id": s.id,
                 "name": station_name(s, language),
-                "short": words.short(station_name(s, language)),
+                "short": naming.short(station_name(s, language)),
                 "lat": s.lat,
                 "lon": s.lon,
                 "upstream": s.downstream_of,
@@ -135,7 +136,7 @@ def map_view(registry: Registry, language: str) -> View:
 def frame_title(registry: Registry, frame: geography.Frame, language: str) -> str:
     """The name of the lab whose stations these are, or of each of them."""
     labs = dict.fromkeys(registry.station(station).lab for station in frame.stations)
-    return " · ".join(words.short(area_name(registry, lab, language)) for lab in labs)
+    return " · ".join(naming.short(area_name(registry, lab, language)) for lab in labs)
 
 
 def facts(registry: Registry, station: Station, language: str) -> list[View]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from alerts import naming
 from lab_ui import places
 from records.language import RIGHT_TO_LEFT, say
 from records.statements import Phrase
@@ -29,18 +30,9 @@ class _Isolated:
 
 def sentence(said: Phrase, registry: Registry, language: str) -> str:
     """A phrase in this language. Ids of stations among its values become their names."""
-    values = {name: _told(value, registry, language) for name, value in said.values.items()}
+    names = {s.id: places.short_name(registry, s.id, language) for s in registry.network.station}
+    values = {key: naming.told(value, names.get, language) for key, value in said.values.items()}
     if language in RIGHT_TO_LEFT:
         text = _MEASURE.sub(f"{_LEFT_TO_RIGHT}\\g<0>{_END}", say(said.text, language))
         return text.format(**{name: _Isolated(value) for name, value in values.items()})
     return say(said.text, language).format(**values)
-
-
-def _told(value: str | int | float, registry: Registry, language: str) -> str | int | float:
-    if not isinstance(value, str):
-        return value
-    known = {station.id for station in registry.network.station}
-    words = value.split(", ")
-    if known.issuperset(words):
-        return ", ".join(places.short_name(registry, word, language) for word in words)
-    return say(value, language)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from alerts import naming
 from alerts.wording import instruction
 from lab_ui import places, words
 from lab_ui.picture import Last, Picture
@@ -148,7 +149,7 @@ def unwatched(picture: Picture, clock: Clock, language: str) -> list[View]:
     ]
     for identity, since in picture.silent_series(picture.now(clock)):
         series = registry.series(registry.series_number[identity])
-        place = words.short(places.station_name(registry.station(series.station), language))
+        place = naming.short(places.station_name(registry.station(series.station), language))
         what = f"{place} · {words.quantity(series.quantity, language)}"
         rows.append({"what": what, "id": identity, "since": since})
     return [{**row, "since": milliseconds(row["since"])} for row in rows]

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
 from records.language import say
 from records.levels import Flag, Hazard, Level, Status
-
-_BRACKETS = re.compile(r"\s*[(（][^()（）]*[)）]\s*\Z")
 
 LEVELS = {
     Level.GREY: "No data",
@@ -155,11 +151,6 @@ def unit(code: str) -> str:
 def named(names: dict[str, str], name: str, identity: str, language: str) -> str:
     """A place's name: in this language, else the plain one, else its id made readable."""
     return names.get(language) or name or names.get("en") or identity.replace("-", " ").capitalize()
-
-
-def short(name: str) -> str:
-    """A name without what stands in brackets behind it, for tight places."""
-    return _BRACKETS.sub("", name) or name
 
 
 def change(name: str, language: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from records.levels import Hazard, Level
+from records.levels import Level
 from records.times import SECOND, from_datetime
 from store.connection import Database
 from store.text import moment
@@ -16,7 +16,7 @@ _RATE_S = 10
 class Figures:
     """readings_per_s over the last ten seconds; last_reading_age_s is None before the first.
 
-    alerts_open counts incidents that are not over; unwatched counts those that are blind.
+    alerts_open counts incidents that are not over.
     """
 
     readings_stored: int
@@ -24,7 +24,6 @@ class Figures:
     last_reading_age_s: float | None
     quarantined: int
     alerts_open: int
-    unwatched: int
 
 
 def figures(db: Database, now_at: int) -> Figures:
@@ -38,10 +37,6 @@ def figures(db: Database, now_at: int) -> Figures:
         " WHERE received_at > %s AND received_at <= %s",
         (moment(now_at - _RATE_S * SECOND), moment(now_at)),
     )[0][0]
-    opened, unwatched = db.run(
-        "SELECT count(*), count(*) FILTER (WHERE c.blind OR c.hazard = %s) FROM incident i"
-        " JOIN alert_change c ON c.number = i.last_change WHERE i.level <> %s",
-        (Hazard.UNWATCHED.value, int(Level.GREEN)),
-    )[0]
+    opened = db.run("SELECT count(*) FROM incident WHERE level <> %s", (int(Level.GREEN),))[0][0]
     age_s = None if last is None else max(0.0, (now_at - from_datetime(last)) / SECOND)
-    return Figures(stored, recent / _RATE_S, age_s, quarantined, opened, unwatched)
+    return Figures(stored, recent / _RATE_S, age_s, quarantined, opened)

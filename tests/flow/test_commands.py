@@ -12,12 +12,15 @@ import numpy as np
 import pytest
 
 import hoshyar
+from alerts import memory
+from alerts.follower import Follower
 from records import times
+from records.clock import ScenarioClock
 from records.errors import Reason, SettingsError
-from records.levels import Hazard, Level, Status
+from records.levels import Hazard, Level
 from records.readings import ReadingBatch
-from records.statements import AlertChange, Phrase
-from store import incidents, readings, registry
+from records.statements import HazardWarning, Phrase
+from store import incidents, readings, registry, warnings
 from store.connection import connect
 from tests.flow.running import environment
 
@@ -26,6 +29,7 @@ NETWORK = """
 id = "valley"
 [[station]]
 id = "bridge"
+name = "Old bridge (simulated)"
 lab = "valley"
 lat = 36.3
 lon = 74.6
@@ -136,39 +140,56 @@ def test_quarantine_is_listed_with_its_reason(enrolled: str) -> None:
     }
 
 
-def test_an_incident_is_listed_and_acknowledged(enrolled: str) -> None:
-    change = AlertChange(
-        alert="river-flood-valley-1",
-        at=AT,
-        change="raised",
+def warning(level: Level, source: str = "stage-limit/bridge-stage") -> HazardWarning:
+    return HazardWarning(
+        source=source,
+        detector="stage-limit",
+        version="1",
         hazard=Hazard.RIVER_FLOOD,
         area="valley",
-        level=Level.ORANGE,
+        level=level,
         stations=("bridge",),
-        reason=Phrase("It rises."),
-        detector="stage-limit",
-        status=Status.TEST,
+        simulated=True,
+        decided_at=AT,
+        reason=Phrase("It rises at {station}.", {"station": "bridge"}),
     )
-    with closing(connect(enrolled, stage="test")) as db:
-        incidents.append(db, [change])
+
+
+def alerts_hear(dsn: str, *said: HazardWarning) -> None:
+    with closing(connect(dsn, stage="test")) as db:
+        warnings.append(db, said)
+        Follower(db, ScenarioClock(AT), scenario=False).step()
+
+
+def test_an_incident_is_listed_and_acknowledged_as_on_the_desk(enrolled: str) -> None:
+    alerts_hear(enrolled, warning(Level.ORANGE))
     (found,) = answer(enrolled, "alert", "list")
-    assert (found["alert"], found["level"], found["acknowledged_by"]) == (
-        "river-flood-valley-1",
-        "orange",
-        None,
-    )
-    words = ("alert", "acknowledge", "river-flood-valley-1", "--person", "Amina")
+    alert = found["alert"]
+    assert (found["level"], found["acknowledged_by"]) == ("orange", None)
+    assert found["reason"] == "It rises at Old bridge."
+    words = ("alert", "acknowledge", str(alert), "--person", "Amina")
     assert command(enrolled, *words, "--note", "seen").returncode == 0
     with closing(connect(enrolled, stage="test")) as db:
         ((_, action),) = incidents.actions_after(db, 0)
+        Follower(db, ScenarioClock(AT), scenario=False).step()
     assert (action.alert, action.kind, action.person, action.note) == (
-        "river-flood-valley-1",
+        alert,
         "acknowledge",
         "Amina",
         "seen",
     )
-    done = command(enrolled, "alert", "acknowledge", "other", "--person", "Amina")
-    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    for refused, why in ((words, "acknowledged already"), ((*words[:2], "other"), "no open alert")):
+        done = command(enrolled, *refused[:3], "--person", "Bilal")
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+        assert why in done.stderr
+
+
+def test_status_counts_the_silent_sources_that_the_desk_lists(enrolled: str) -> None:
+    alerts_hear(enrolled, warning(Level.GREY), warning(Level.GREY, "robust-level/bridge-stage"))
+    found = json.loads(command(enrolled, "status", "--json").stdout)
+    assert (found["alerts_open"], found["unwatched"]) == (0, 2)
+    with closing(connect(enrolled, stage="test")) as db:
+        assert len(memory.unwatched(db)) == 2
 
 
 def test_status_of_stages_elsewhere_goes_by_their_signs_of_life(enrolled: str) -> None:

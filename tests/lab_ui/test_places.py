@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab_ui import geography, places, words
+from alerts import naming
+from lab_ui import geography, places
 from lab_ui.app import ASSETS, CHARTS, charts
 from records.network import Network, Series, Station
 from store.registry import Registry
@@ -87,9 +88,9 @@ def test_names_are_said_in_the_language_and_without_brackets_where_it_is_tight(
     urdu = places.series_view(registry, network.series[2], "ur")
     assert (english["place"], english["short"]) == ("Lake (simulated)", "Lake")
     assert (urdu["place"], urdu["quantity"]) == ("گیج", "سطح سمندر")
-    assert words.short("صنوبر (مصنوعی)") == "صنوبر"
-    assert words.short("湖（模拟）") == "湖"
-    assert words.short("(all of it)") == "(all of it)"
+    assert naming.short("صنوبر (مصنوعی)") == "صنوبر"
+    assert naming.short("湖（模拟）") == "湖"
+    assert naming.short("(all of it)") == "(all of it)"
 
 
 def test_a_chart_of_seldom_samples_reaches_further_back(network: Network) -> None:
