@@ -21,6 +21,7 @@ from models.detector import (
     evidence_of,
     rounded,
 )
+from models.detectors.stage_limit import FALLING, OVER_LIMIT
 from records.levels import Hazard
 from records.network import Thresholds
 from records.statements import Phrase
@@ -62,14 +63,15 @@ class IsoZone(Detector):
 
     name = "iso-zone"
     hazard = Hazard.PLANT_FAULT
-    quantities = frozenset({"vibration_velocity"})
+    quantities = frozenset({"vibration_velocity", "case_temperature"})
     experimental = True
     card = (
         "Vibration severity by the zones of ISO 20816-1, with the boundaries of ISO 10816-5 for "
         "hydropower sets (default: vertical, braced on the foundation: 1.6, 2.5 and 4.0 mm/s) or "
         "ISO 10816-3. Input: RMS velocity of a bearing housing, 10 to 1000 Hz, in steady running. "
         "Yellow from zone C on, orange at 1.25 times its lower boundary (where ISO puts the "
-        "alarm), red in zone D; thresholds of the series override. The score is what three of "
+        "alarm), red in zone D; thresholds of the series override. A bearing's case temperature is "
+        "judged in the same way, by the thresholds that its series has. The score is what three of "
         "the last five readings reach, so starts and knocks don't warn. No cold start. Null: none "
         "needed, the boundary is the event. Experimental: no recordings yet, only synthetic "
         "steps. Zones say nothing of early faults in a smooth machine; `bearing` does."
@@ -83,6 +85,10 @@ class IsoZone(Detector):
         self.hold_s = hold_s
         if machine not in CLASSES:
             raise ValueError(f"machine must be one of {', '.join(CLASSES)}")
+
+    def takes(self, watched: Watched) -> bool:
+        limited = watched.quantity != "case_temperature" or watched.thresholds != Thresholds()
+        return super().takes(watched) and limited
 
     def slots(self) -> dict[str, Slot]:
         return {"last": Slot("float64", (_OF,), -np.inf)}
@@ -100,18 +106,18 @@ class IsoZone(Detector):
         return Scores(np.where(np.isneginf(reached), np.nan, reached))
 
     def explain(self, crossing: Crossing, state: State, fixed: Fixed) -> Said:
-        boundaries = CLASSES[self.machine]
-        zone = "ABCD"[sum(crossing.score >= boundary for boundary in boundaries)]
-        values: Values = {
-            "value": rounded(crossing.score, 3),
-            "unit": crossing.watched.unit,
-            "zone": zone,
-        }
         rising = crossing.level > crossing.before
+        values: Values = {"value": rounded(crossing.score, 3), "unit": crossing.watched.unit}
         if rising:
             values["limit"] = rounded(crossing.limit, 3)
+        if crossing.watched.thresholds != Thresholds():
+            values["quantity"] = crossing.watched.quantity.replace("_", " ")
+            text = OVER_LIMIT if rising else FALLING
+            return Said(Phrase(text=text, values=values), evidence_of(crossing))
+        zone = "ABCD"[sum(crossing.score >= edge for edge in CLASSES[self.machine])]
+        text = IN_ZONE if rising else BACK_IN_ZONE
         evidence = evidence_of(crossing, zone=zone, machine=self.machine)
-        return Said(Phrase(text=IN_ZONE if rising else BACK_IN_ZONE, values=values), evidence)
+        return Said(Phrase(text=text, values={**values, "zone": zone}), evidence)
 
     def _limits_of(self, watched: Watched) -> list[float]:
         given = watched.thresholds

@@ -8,6 +8,7 @@ import pytest
 from models.bank import Bank, Outcome
 from models.detector import Watched
 from models.detectors.iso_zone import BACK_IN_ZONE, CLASSES, IN_ZONE, IsoZone
+from models.detectors.stage_limit import OVER_LIMIT
 from records.levels import Level
 from records.network import Thresholds
 from records.statements import Phrase
@@ -59,3 +60,18 @@ def test_words_name_the_zone() -> None:
 def test_an_unknown_machine_is_refused() -> None:
     with pytest.raises(ValueError, match="hydro-1"):
         IsoZone(machine="rocket")
+
+
+def test_a_case_temperature_is_judged_by_the_limits_of_its_series_alone() -> None:
+    limits = Thresholds(yellow=65.0, orange=75.0, red=85.0)
+    hot = Watched(id="b1", quantity="case_temperature", unit="Cel", thresholds=limits)
+    assert not IsoZone().takes(Watched(id="b2", quantity="case_temperature", unit="Cel"))
+    assert IsoZone().takes(hot)
+    values = [50.0] * 5 + [76.0] * 5
+    times = 15_000 * DAY + MINUTE * np.arange(len(values), dtype=np.int64)
+    out = Bank(IsoZone(), [hot]).advance(np.zeros(len(values), np.intp), times, np.array(values))
+    assert out.level[-1] == Level.ORANGE
+    assert out.crossings[-1][2].reason == Phrase(
+        text=OVER_LIMIT,
+        values={"quantity": "case temperature", "value": 76.0, "unit": "Cel", "limit": 75.0},
+    )
