@@ -153,10 +153,11 @@ class Checks:
         limits = self._limits
         one, two, three = (_shifted(value, steps) for steps in (1, 2, 3))
         seconds = (runs.measured_at - _shifted(runs.measured_at, 1)) / SECOND
-        with np.errstate(divide="ignore", invalid="ignore"):
-            fast = np.abs(value - one) / seconds > limits.rate[series]
         middle = np.maximum(np.minimum(one, two), np.minimum(np.maximum(one, two), three))
-        far = np.abs(value - middle) > limits.spike[series]
+        # A step too large for a double is infinite, and so above every limit.
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            fast = np.abs(value - one) / seconds > limits.rate[series]
+            far = np.abs(value - middle) > limits.spike[series]
         run, seen = self._lengths(runs, one)
         flat = (limits.repeats[series] > 0) & (run >= limits.repeats[series])
 

@@ -224,6 +224,7 @@ class Intake:
             if route.channel == "status" and device is not None:
                 self._take_status(arrival, device, batch)
             elif route.channel == "waveform":
+                claim = senml.claimed(payload)
                 raise BadMessage(Reason.UNDECODABLE, "waveforms are kept here until they are read")
             batch.latest = max(batch.latest, arrival.received_at)
         except BadMessage as fault:

@@ -73,6 +73,14 @@ _CLAIM = {
     label: re.compile(rb'"%s"\s*:\s*(\d{1,19})\s*[,}]' % label.encode())
     for label in ("boot", "seq")
 }
+_CBOR_CLAIM = {
+    label: re.compile(
+        b"%c%s" % (0x60 + len(label), label.encode())
+        + rb"(?:([\x00-\x17])|\x18(.)|\x19(..)|\x1a(.{4})|\x1b(.{8}))",
+        re.DOTALL,
+    )
+    for label in ("boot", "seq")
+}
 _CLAIM_BYTES = 4096
 
 
@@ -83,7 +91,7 @@ def decode(payload: bytes) -> list[Entry]:
     """
     if not payload:
         raise BadMessage(Reason.EMPTY_PAYLOAD)
-    if 0x80 <= payload[0] <= 0x9F:
+    if _is_cbor(payload):
         entries = _from_cbor(payload)
     elif payload[0] == 0x5B or payload.lstrip(_SPACE)[:1] == b"[":
         entries = _from_json(payload)
@@ -92,6 +100,10 @@ def decode(payload: bytes) -> list[Entry]:
     if not entries:
         raise BadMessage(Reason.UNDECODABLE, "an array without records")
     return entries
+
+
+def _is_cbor(payload: bytes) -> bool:
+    return b"\x80" <= payload[:1] <= b"\x9f"
 
 
 def _from_json(payload: bytes) -> list[Entry]:
@@ -197,10 +209,13 @@ def claimed(payload: bytes) -> tuple[int, int] | None:
     A message that will never be readable must settle, or its device would send it for ever.
     """
     head = payload[:_CLAIM_BYTES]
-    found = [_CLAIM[label].search(head) for label in ("boot", "seq")]
-    if found[0] is None or found[1] is None:
+    is_cbor = _is_cbor(head)
+    texts = _CBOR_CLAIM if is_cbor else _CLAIM
+    found = [match for label in ("boot", "seq") if (match := texts[label].search(head))]
+    if len(found) < 2:
         return None
-    boot, seq = int(found[0][1]), int(found[1][1])
+    digits = (match[match.lastindex or 0] for match in found)
+    boot, seq = (int.from_bytes(text) if is_cbor else int(text) for text in digits)
     return (boot, seq) if max(boot, seq) <= LARGEST_SEQUENCE else None
 
 

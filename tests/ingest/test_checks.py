@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from statistics import median
 
@@ -229,6 +229,14 @@ def test_more_series_may_come_later() -> None:
     checks.use(table(series=9))
     late = concatenate([values(1, 2, 3, 4).take(slice(3, 4)), batch([(8, 3, 3, 1, False)])])
     assert checks.flag(late, np.arange(2)).flag.tolist() == [1, 2]
+
+
+def test_steps_too_large_for_a_double_are_fast_and_far() -> None:
+    endless = np.full(4, np.inf)
+    limits = replace(table(), low=-endless, high=endless)
+    rows = [(1, 0.0, 0.0, 1e308, False), (1, 1e-3, 1e-3, -1e308, False), (1, 1.0, 1.0, 0.0, False)]
+    flags = judge(batch(rows), limits)
+    assert [flag for flag, _ in flags] == [Flag.NOT_EVALUATED, Flag.SUSPECT, Flag.SUSPECT]
 
 
 def test_limits_come_in_the_unit_of_the_series() -> None:

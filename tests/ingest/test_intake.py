@@ -395,3 +395,11 @@ def newest(readings: ReadingBatch) -> ReadingBatch:
     kept = np.sort(np.unique(keys, axis=0, return_index=True)[1])
     assert len(kept) <= HISTORY
     return readings.take(kept)
+
+
+@pytest.mark.parametrize("channel", ["readings", "backlog", "waveform"])
+def test_what_can_never_be_read_settles_its_number_on_every_channel(channel: str) -> None:
+    payload = b'[{"boot": 7, "seq": 3, "n": "stage", "v": true}]'
+    commit = take(payload, topic=f"hoshyar/v1/north/gauge-1/{channel}")
+    assert refusals(commit) == [(Reason.UNDECODABLE, 1)]
+    assert commit.settled == (Settled(1, 7, ((3, 3),)),)

@@ -212,6 +212,21 @@ def test_a_good_message_with_wrong_bytes_is_columns_or_a_bad_message(
     outcome(good[:place] + noise + good[place + len(noise) :])
 
 
+@pytest.mark.parametrize(
+    ("boot", "seq"), [(0, 0), (7, 23), (24, 255), (256, 65_536), (2**32, 2**62)]
+)
+def test_a_cbor_message_without_meaning_still_says_its_number(boot: int, seq: int) -> None:
+    payload = cbor2.dumps([{-2: "gauge-2/", "boot": boot, "seq": seq, 0: "stage", 2: True}])
+    assert senml.claimed(payload) == (boot, seq)
+
+
+@pytest.mark.parametrize("seq", [-1, 2**62 + 1, 1.0, "1", None])
+def test_a_cbor_number_outside_the_range_is_no_claim(seq: Any) -> None:
+    assert senml.claimed(cbor2.dumps([{"boot": 1, "seq": seq, 0: "stage"}])) is None
+    assert senml.claimed(cbor2.dumps([{"boot": 1}])) is None
+    assert senml.claimed(b"\x81\xa2\x64boot\x01\x63seq\x1b\x00") is None
+
+
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 RECORDS = st.lists(
     st.fixed_dictionaries(
