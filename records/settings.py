@@ -52,10 +52,14 @@ def _broker(text: str) -> BrokerAddress:
 
 
 def _port(text: str) -> int:
-    return _within(int(text), 1, 65535)
+    return _within(text, 1, 65535)
 
 
-def _within(number: int, low: int, high: int) -> int:
+def _within(text: str, low: int, high: int) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = low - 1
     if not low <= number <= high:
         raise ValueError(f"give a whole number from {low} to {high}")
     return number
@@ -79,6 +83,9 @@ class Setting:
     default: str
     meaning: str
 
+
+# As `devices` plays them; here, so that a wrong word is known before anything starts.
+SCENARIOS = ("quiet", "lake-outburst", "bearing-failure", "tsunami")
 
 TABLE: dict[str, Setting] = {
     "home": Setting(
@@ -111,21 +118,24 @@ TABLE: dict[str, Setting] = {
     ),
     "worker": Setting(
         "HOSHYAR_WORKER",
-        lambda text: _within(int(text), 0, 255),
+        lambda text: _within(text, 0, 255),
         "0",
         "number of this ingest worker",
     ),
     "max_payload_bytes": Setting(
         "HOSHYAR_MAX_PAYLOAD_BYTES",
-        lambda text: _within(int(text), 1024, 16_777_216),
+        lambda text: _within(text, 1024, 16_777_216),
         "1048576",
         "largest MQTT payload that is taken",
     ),
     "scenario": Setting(
-        "HOSHYAR_SCENARIO", str, "quiet", "what the simulated devices live through"
+        "HOSHYAR_SCENARIO",
+        _one_of(*SCENARIOS),
+        "quiet",
+        "what the simulated devices live through",
     ),
     "seed": Setting(
-        "HOSHYAR_SEED", lambda text: _within(int(text), 0, 2**31 - 1), "1", "seed of the simulation"
+        "HOSHYAR_SEED", lambda text: _within(text, 0, 2**31 - 1), "1", "seed of the simulation"
     ),
     "log_level": Setting(
         "HOSHYAR_LOG_LEVEL",

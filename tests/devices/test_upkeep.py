@@ -15,6 +15,7 @@ from devices.simulation import GOES_ON, Run, first_boot, read_scenario, resumed
 from devices.upkeep import SLOW_CLOCKS, SYNC_S, DeviceClock, battery_v
 from devices.world import World
 from records.errors import SettingsError
+from records.settings import SCENARIOS
 from records.times import DAY, HOUR, MINUTE, SECOND
 
 NOW_AT = 1_782_864_000_000_000
@@ -115,6 +116,10 @@ def test_a_scenario_goes_on_only_where_it_was_cut_off(before: str | None, start_
 def test_a_scenario_that_nobody_knows_is_refused_with_those_there_are() -> None:
     with pytest.raises(SettingsError, match="lake-outburst"):
         read_scenario("flood")
+
+
+def test_the_settings_know_every_scenario() -> None:
+    assert tuple(Scenario) == SCENARIOS
 
 
 def test_a_device_that_lost_its_memory_counts_its_boots_from_a_higher_number() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from records.errors import SettingsError
-from records.settings import Secret, Settings
+from records.settings import SCENARIOS, Secret, Settings
 
 
 def test_no_variables_give_the_defaults() -> None:
@@ -20,6 +20,18 @@ def test_every_bad_variable_is_named_at_once() -> None:
     assert "HOSHYAR_CLOCK='sundial'" in text
     assert "HOSHYAR_PORT is not a setting" in text
     assert "\n" not in text
+
+
+@pytest.mark.parametrize("variable", ["HOSHYAR_SEED", "HOSHYAR_UI_PORT", "HOSHYAR_WORKER"])
+def test_a_word_for_a_number_is_said_in_plain_words(variable: str) -> None:
+    with pytest.raises(SettingsError, match=f"{variable}='many': give a whole number from"):
+        Settings.read({variable: "many"})
+
+
+def test_an_unknown_scenario_is_refused_with_the_list_of_those_that_there_are() -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.read({"HOSHYAR_SCENARIO": "flood"})
+    assert str(caught.value) == f"HOSHYAR_SCENARIO='flood': give one of {', '.join(SCENARIOS)}"
 
 
 def test_a_secret_does_not_show_itself() -> None:
