@@ -26,8 +26,8 @@ from records.readings import ReadingBatch
 from records.statements import HazardWarning, Phrase
 from store import readings, registry, stages, warnings
 from store.connection import Database, connect
+from tests import needs
 
-CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = [
     "--no-sandbox", "--headless", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -162,7 +162,9 @@ def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        browser = playwright.chromium.launch(
+            executable_path=needs.program("chromium"), args=ARGUMENTS
+        )
         yield browser
         browser.close()
 

@@ -1,9 +1,8 @@
-"""Brokers of flow tests: the embedded one, and Debian's Mosquitto where it is installed."""
+"""Flow tests run on the embedded broker and database, and once more on Debian's of both."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -15,9 +14,8 @@ import pytest
 
 from hoshyar import broker as embedded
 from records.settings import BrokerAddress
-
-MOSQUITTO = shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
-BROKERS = ["embedded", *(["mosquitto"] if MOSQUITTO else [])]
+from tests import needs
+from tests.databases import KINDS
 
 
 def free_port() -> int:
@@ -36,14 +34,14 @@ class RunningBroker:
         self._child: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        if self.kind == "mosquitto":
+        if self.kind == "debian":
             config = self._folder / "mosquitto.conf"
             config.write_text(
                 f"listener {self.address.port} 127.0.0.1\nallow_anonymous true\n"
                 "max_inflight_messages 5000\nmax_queued_messages 200000\n"
                 "log_dest none\n"
             )
-            command = [str(MOSQUITTO), "-c", str(config)]
+            command = [needs.program("mosquitto"), "-c", str(config)]
         else:
             command = [sys.executable, "-m", "hoshyar.broker"]
         environment = {**os.environ, "HOSHYAR_HOME": str(self._folder)}
@@ -58,12 +56,17 @@ class RunningBroker:
             self._child = None
 
 
-@pytest.fixture(params=BROKERS)
-def broker(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[RunningBroker]:
-    """A broker of the test's own, once of each kind."""
-    running = RunningBroker(request.param, tmp_path_factory.mktemp("broker"))
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    """The services of a test: `embedded`, or Mosquitto and PostgreSQL of `debian`."""
+    found: str = request.param
+    return found
+
+
+@pytest.fixture
+def broker(kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBroker]:
+    """A broker of the test's own."""
+    running = RunningBroker(kind, tmp_path_factory.mktemp("broker"))
     running.start()
     yield running
     running.kill()

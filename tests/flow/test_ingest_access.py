@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import ssl
 import subprocess
@@ -24,9 +23,9 @@ from records.settings import Settings
 from records.times import SECOND
 from store import figures, registry, stages
 from store.connection import connect
+from tests import needs
 
 ROOT = Path(__file__).parents[2]
-MOSQUITTO = shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
 WAIT_S = 30.0
 TOPIC = "hoshyar/v1/north/gauge-1"
 NETWORK = Network(
@@ -51,7 +50,7 @@ def free_port() -> int:
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[tuple[int, int, dict[str, str]]]:
     """Ports for devices and stages, and the settings of ingest."""
-    assert MOSQUITTO, "mosquitto is not installed: scripts/test installs it"
+    mosquitto = needs.program("mosquitto")
     secrets = tmp_path / "secrets"
     make_secrets(secrets)
     (tmp_path / "data").mkdir()
@@ -77,7 +76,7 @@ def server(tmp_path: Path) -> Iterator[tuple[int, int, dict[str, str]]]:
         "PASSWORD": password,
     }
     with (tmp_path / "log").open("wb") as log:
-        child = subprocess.Popen([MOSQUITTO, "-c", str(config)], stderr=log)
+        child = subprocess.Popen([mosquitto, "-c", str(config)], stderr=log)
     yield (*ports, settings)
     child.terminate()
     child.wait()

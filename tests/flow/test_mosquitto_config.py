@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import queue
-import shutil
 import socket
 import ssl
 import subprocess
@@ -21,9 +20,9 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from records.settings import TABLE
+from tests import needs
 
 ROOT = Path(__file__).parents[2]
-MOSQUITTO = shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
 WAIT_S = 20.0
 
 
@@ -106,7 +105,7 @@ def make_secrets(folder: Path, *arguments: str) -> str:
 
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    assert MOSQUITTO, "mosquitto is not installed: scripts/test installs it"
+    mosquitto = needs.program("mosquitto")
     folder = tmp_path_factory.mktemp("mosquitto")
     secrets = folder / "secrets"
     make_secrets(secrets)
@@ -129,7 +128,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     # In its image Mosquitto becomes the user that owns /mosquitto; here this folder is closed.
     (folder / "mosquitto.conf").write_text(f"{text}\nuser root\n" if os.getuid() == 0 else text)
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([MOSQUITTO, "-c", folder / "mosquitto.conf"], stderr=log)
+        process = subprocess.Popen([mosquitto, "-c", folder / "mosquitto.conf"], stderr=log)
     try:
         for port in (device_port, stage_port):
             await_port(process, port, folder / "log")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -17,16 +16,8 @@ from records.levels import Level
 from records.times import HOUR
 
 pytestmark = pytest.mark.recordings
-DATA = Path(os.environ.get("HOSHYAR_DATA", Path(__file__).parents[3] / "shared" / "data"))
 FOOT_M = 0.3048
 FLOOD_M = 2.0
-
-
-def table(*parts: str) -> Path:
-    path = DATA.joinpath(*parts)
-    if not path.exists():
-        pytest.skip(f"the recordings are not there: {path}")
-    return path
 
 
 def column(frame: pd.DataFrame, name: str, factor: float) -> pd.Series:
@@ -37,9 +28,9 @@ def column(frame: pd.DataFrame, name: str, factor: float) -> pd.Series:
 
 
 @pytest.fixture(scope="module")
-def flooded() -> pd.Series:
+def flooded(recordings: Path) -> pd.Series:
     """Stage (m), hourly, 2014 to 2016 with a gap of seven months."""
-    frame = pd.read_csv(table("river_usgs", "usgs_01037000_hourly.csv.gz"), low_memory=False)
+    frame = pd.read_csv(recordings / "river_usgs" / "usgs_01037000_hourly.csv.gz", low_memory=False)
     return column(frame, "65565_00065", FOOT_M)
 
 
@@ -99,8 +90,8 @@ def test_one_a_month_announces_every_flood_hours_ahead_and_keeps_its_budget(
     assert len(found) <= 1.5 * 12 * years
 
 
-def test_rivers_without_floods_raise_no_warning() -> None:
-    folder = table("logan_river")
+def test_rivers_without_floods_raise_no_warning(recordings: Path) -> None:
+    folder = recordings / "logan_river"
     rivers = []
     for path in sorted(folder.glob("*.csv.gz")):
         frame = pd.read_csv(path, low_memory=False)

@@ -22,10 +22,18 @@ from records.readings import ReadingBatch
 from store import readings, registry
 from store.connection import Database, connect
 from store.readings import Commit, Committed
+from tests.databases import KINDS
 
 T0 = 1_700_000_000_000_000
 # One reading: series, seconds after T0, value.
 Row = tuple[int, float, float]
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    """What the store promises it keeps on either PostgreSQL."""
+    found: str = request.param
+    return found
 
 
 @pytest.fixture

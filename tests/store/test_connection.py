@@ -80,7 +80,7 @@ def test_an_error_says_what_to_do(error: psycopg.Error, words: str) -> None:
     assert words in explain(error)
 
 
-def test_an_unmigrated_or_newer_database_is_refused(postgres_server: str, dsn: str) -> None:
+def test_an_unmigrated_or_newer_database_is_refused(dsn: str) -> None:
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("INSERT INTO schema_migration VALUES (999, 'later', 'now')")
     for use in (lambda: connect(dsn, stage="test"), lambda: migrations.migrate(dsn)):

@@ -1,0 +1,86 @@
+"""PostgreSQL servers of a test session, each started when the first test asks for it.
+
+`embedded` is the one that comes with the installation, `debian` the one of Debian's package.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from store.embedded import EmbeddedServer
+from store.migrations import migrate
+from tests import needs
+
+KINDS = ("embedded", "debian")
+
+
+class Databases:
+    """Fresh, migrated databases on either kind of server. Close it at the end."""
+
+    def __init__(self) -> None:
+        self._addresses: dict[str, str] = {}
+        self._templates: dict[str, str] = {}
+        self._open = ExitStack()
+
+    def server(self, kind: str) -> str:
+        """Address of a server where databases may be made; HOSHYAR_TEST_DSN's for the first."""
+        if kind not in self._addresses:
+            given = os.environ.get("HOSHYAR_TEST_DSN") if kind == "embedded" else None
+            binaries = None if kind == "embedded" else needs.postgresql()
+            self._addresses[kind] = given or self._open.enter_context(running(binaries))
+        return self._addresses[kind]
+
+    @contextmanager
+    def fresh(self, kind: str) -> Iterator[str]:
+        """Address of a migrated database that is the caller's own."""
+        server = self.server(kind)
+        if kind not in self._templates:
+            self._templates[kind] = self._open.enter_context(made(server, "template0"))
+            migrate(make_conninfo(server, dbname=self._templates[kind]))
+        with made(server, self._templates[kind]) as name:
+            yield make_conninfo(server, dbname=name)
+
+    def close(self) -> None:
+        self._open.close()
+
+
+@contextmanager
+def running(binaries: Path | None) -> Iterator[str]:
+    """Address of a server that runs from these programs; None: from the installation's."""
+    with tempfile.TemporaryDirectory(prefix="hoshyar-test-", dir=_fast_folder()) as folder:
+        server = EmbeddedServer(Path(folder) / "postgres", binaries)
+        try:
+            yield server.start(print)
+        finally:
+            server.stop()
+
+
+@contextmanager
+def made(server: str, template: str) -> Iterator[str]:
+    """Name of a database that is a copy of another one."""
+    name = f"hoshyar_test_{secrets.token_hex(4)}"
+    _do(server, "CREATE DATABASE {} ENCODING 'UTF8' TEMPLATE {}", name, template)
+    yield name
+    _do(server, "DROP DATABASE {} WITH (FORCE)", name)
+
+
+def _do(server: str, statement: str, *names: str) -> None:
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+
+def _fast_folder() -> str | None:
+    """Memory where there is enough: each test's database is then made in no time."""
+    memory = Path("/dev/shm")
+    roomy = memory.is_dir() and shutil.disk_usage(memory).free > 1 << 30
+    return str(memory) if roomy else None
