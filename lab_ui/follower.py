@@ -12,8 +12,10 @@ import threading
 import time
 from dataclasses import replace
 
+from alerts import memory
 from lab_ui.hub import Hub
 from lab_ui.picture import Picture, reason_of
+from records import times
 from records.clock import Clock
 from records.errors import SettingsError, StoreUnavailable
 from records.readings import concatenate
@@ -27,6 +29,7 @@ PASS_S = 0.5  # readings are handed on at most this often
 STATE_S = 1.0  # incidents, stages and clock are read this often
 BEAT_S = 2.0
 RETRY_S = 2.0
+CLOSED_FOR = times.DAY  # how long an incident that is over stays in sight, microseconds
 FILL_POINTS = 600  # newest readings of each series that a new hub starts from
 
 _log = logging.getLogger("lab_ui")
@@ -103,13 +106,17 @@ class Follower:
 
     def _read_state(self, db: Database) -> None:
         opened = tuple(incidents.current(db))
+        scenario_at = clock.scenario(db)
+        now_at = self._clock.now() if scenario_at is None else scenario_at
         picture = replace(
             self._picture.with_warnings(self._warnings(db)),
             registry=self._registry(db),
             incidents=opened,
+            closed=tuple(incidents.closed(db, now_at - CLOSED_FOR)),
+            unwatched=tuple(memory.unwatched(db)),
             reasons=self._reasons(db, opened),
             stages=tuple(stages.all(db)),
-            scenario_at=clock.scenario(db),
+            scenario_at=scenario_at,
             quarantined=figures.figures(db, self._clock.now()).quarantined,
             stale_since=None,
         )

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from alerts.engine import Unwatched
+from lab_ui import events
 from records.clock import Clock
 from records.levels import Flag, Level, Status
 from records.readings import ReadingBatch
 from records.statements import AlertChange, HazardWarning, Phrase
-from store.incidents import Incident
+from store.incidents import Closed, Incident
 from store.registry import Registry
 from store.stages import Stage
 
@@ -37,13 +38,16 @@ class Picture:
     """`last` by series number; `votes` the level of each warning source; moments in microseconds.
 
     `scenario_at` is the replay's clock, None under the machine's. `stale_since` is when the store
-    was last read, None while it can be.
+    was last read, None while it can be. `closed` has the incidents that ended lately,
+    `unwatched` the sources that alerts know to be silent.
     """
 
     registry: Registry
     last: Mapping[int, Last] = field(default_factory=dict)
     votes: Mapping[str, Level] = field(default_factory=dict)
     incidents: tuple[Incident, ...] = ()
+    closed: tuple[Closed, ...] = ()
+    unwatched: tuple[Unwatched, ...] = ()
     reasons: Mapping[str, Phrase] = field(default_factory=dict)
     stages: tuple[Stage, ...] = ()
     quarantined: int = 0
@@ -78,11 +82,8 @@ class Picture:
         return max((last.received_at for last in self.last.values()), default=None)
 
     def open_incidents(self) -> tuple[Incident, ...]:
-        """Incidents that are not over, as they should be taken on.
-
-        The worst first; of equals those that nobody has acknowledged, then what comes soonest.
-        """
-        return tuple(sorted(self.incidents, key=_urgency))
+        """Incidents that are not over, as they should be taken on."""
+        return events.in_order(self.incidents)
 
     def series_levels(self) -> dict[str, Level]:
         """Series id -> the worst that a detector says of this series now."""
@@ -93,11 +94,18 @@ class Picture:
         return levels
 
     def station_levels(self) -> dict[str, Level]:
-        """Station id -> the worst level of the open incidents that it takes part in."""
+        """Station id -> the worst of its open incidents and of what its own series show."""
         levels: dict[str, Level] = {}
-        for incident in self.open_incidents():
-            for station in incident.last.stations:
-                levels[station] = max(incident.last.level, levels.get(station, Level.GREY))
+        numbers = self.registry.series_number
+        said = [
+            (self.registry.series(numbers[name]).station, level)
+            for name, level in self.series_levels().items()
+            if name in numbers and level >= Level.YELLOW
+        ]
+        for incident in self.incidents:
+            said += [(station, incident.last.level) for station in incident.last.stations]
+        for station, level in said:
+            levels[station] = max(level, levels.get(station, Level.GREY))
         return levels
 
     def status(self) -> Status:
@@ -129,12 +137,6 @@ class Picture:
             for name in WATCHERS
             if name not in beats or wall_now_at - beats[name] > SILENT_STAGE_S * 1e6
         ]
-
-
-def _urgency(incident: Incident) -> tuple[int, bool, float, int]:
-    onset_at = math.inf if incident.last.onset_at is None else incident.last.onset_at
-    acknowledged = incident.acknowledged_by is not None
-    return -int(incident.last.level), acknowledged, onset_at, -incident.opened_at
 
 
 def _last_rows(series: np.ndarray) -> list[int]:

@@ -24,6 +24,10 @@ TEXTS = {
     "blind": "blind: a sensor behind this is silent",
     "lead": "expected in",
     "lead_over": "expected now",
+    "lead_past": "expected {age} ago",
+    "event": "One event with",
+    "closed": "Closed in the last 24 hours",
+    "silent": "Silent sensors",
     "opened": "Opened",
     "sensors": "What its sensors say now",
     "unwatched": "Unwatched",
@@ -59,7 +63,6 @@ TEXTS = {
     "measured": "Measured",
     "age": "Age",
     "level": "Level",
-    "choose": "Choose an incident on the queue.",
 }
 
 

@@ -5,11 +5,11 @@ Moments in what they return are milliseconds since 1970, as browsers count.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
-from alerts import naming
 from alerts.wording import instruction
-from lab_ui import places, words
+from lab_ui import events, places, words
 from lab_ui.picture import Last, Picture
 from lab_ui.sentences import sentence
 from lab_ui.texts import any_draft, texts
@@ -63,7 +63,8 @@ def state(picture: Picture, clock: Clock, language: str) -> View:
         "status": picture.status().value,
         "levels": {numbers[i]: int(v) for i, v in picture.series_levels().items() if i in numbers},
         "stations": {i: int(v) for i, v in picture.station_levels().items()},
-        "incidents": [card(picture, i, language) for i in picture.open_incidents()],
+        "incidents": cards(picture, language),
+        "watching": watching(picture, clock),
         "stages": stages(picture, clock, language),
         "quarantined": picture.quarantined,
         "stale": milliseconds(picture.stale_since),
@@ -86,19 +87,45 @@ def stages(picture: Picture, clock: Clock, language: str) -> list[View]:
     ]
 
 
+def cards(picture: Picture, language: str) -> list[View]:
+    """Every open incident, as they should be taken on.
+
+    `follows` is the hazard of the card before, where both are one event, at one level, and taken
+    on or not alike: such a card can be short.
+    """
+    opened = picture.open_incidents()
+    event = {
+        one.last.alert: place
+        for place, members in enumerate(events.events(opened))
+        for one in members
+    }
+    shown = [card(picture, incident, language) for incident in opened]
+    for place, (before, one) in enumerate(pairwise(opened), 1):
+        together = event[before.last.alert] == event[one.last.alert]
+        if together and events.urgency(before) == events.urgency(one):
+            shown[place]["follows"] = before.last.hazard.value
+    return shown
+
+
 def card(picture: Picture, incident: Incident, language: str) -> View:
     """One incident as the queue, the wall and the desk show it."""
     registry, change = picture.registry, incident.last
+    reason = sentence(picture.reasons.get(change.alert, change.reason), registry, language)
+    names = [places.short_name(registry, station, language) for station in change.stations]
     return {
         "id": change.alert,
         "level": int(change.level),
         "word": say(words.LEVELS[change.level], language),
         "meaning": say(words.MEANINGS[change.level], language),
         "hazard": say(words.HAZARDS[change.hazard], language),
+        "hazard_id": change.hazard.value,
+        "follows": "",
         "area": places.area_name(registry, change.area, language),
+        "event": [where(picture, one, language) for one in others(picture, incident)],
         "station_ids": change.stations,
         "stations": [places.place_name(registry, s, language) for s in change.stations],
-        "reason": sentence(picture.reasons.get(change.alert, change.reason), registry, language),
+        "reason": reason,
+        "place": "" if any(name in reason for name in names) else " · ".join(names),
         "instruction": instruction(change, language),
         "detector": change.detector,
         "status": change.status.value,
@@ -110,6 +137,35 @@ def card(picture: Picture, incident: Incident, language: str) -> View:
         "acknowledged_by": incident.acknowledged_by,
         "acknowledged": milliseconds(incident.acknowledged_at),
     }
+
+
+def others(picture: Picture, incident: Incident) -> list[Incident]:
+    """The other incidents of the same event."""
+    return events.of(incident, picture.open_incidents())
+
+
+def where(picture: Picture, incident: Incident, language: str) -> str:
+    """An incident in a few words: its area, and its hazard."""
+    area = places.area_name(picture.registry, incident.last.area, language)
+    return f"{area} ({say(words.HAZARDS[incident.last.hazard], language)})"
+
+
+def closed(picture: Picture, language: str) -> list[View]:
+    """Incidents that are over, the last ended first."""
+    return [
+        {
+            "id": one.last.alert,
+            "at": milliseconds(one.last.at),
+            "level": int(one.worst),
+            "hazard": say(words.HAZARDS[one.last.hazard], language),
+            "area": places.area_name(picture.registry, one.last.area, language),
+            "reason": sentence(one.last.reason, picture.registry, language),
+            "person": one.last.person,
+            "status": one.last.status.value,
+            "status_word": say(words.STATUSES[one.last.status], language),
+        }
+        for one in picture.closed
+    ]
 
 
 def evidence(picture: Picture, incident: Incident) -> list[int]:
@@ -141,18 +197,35 @@ def history_row(change: AlertChange, registry: Registry, language: str) -> View:
 
 
 def unwatched(picture: Picture, clock: Clock, language: str) -> list[View]:
-    """What nobody is watching, since when (None: it never was), stages before series."""
-    registry = picture.registry
+    """What nobody is watching, since when: stages that are down, then sources that are silent."""
     rows: list[View] = [
         {"what": say(words.STAGES.get(name, name), language), "id": name, "since": since}
         for name, since in picture.dead_stages(clock.now())
     ]
+    for source in picture.unwatched:
+        hazard = say(words.HAZARDS[source.hazard], language)
+        area = places.area_name(picture.registry, source.area, language)
+        what = f"{hazard} · {area}"
+        rows.append({"what": what, "id": source.source, "since": source.since_at})
+    return [{**row, "since": milliseconds(row["since"])} for row in rows]
+
+
+def watching(picture: Picture, clock: Clock) -> bool:
+    """True where no stage is down and nothing that should be heard is silent."""
+    silent_now = picture.silent_series(picture.now(clock))
+    return not (picture.dead_stages(clock.now()) or picture.unwatched or silent_now)
+
+
+def silent(picture: Picture, clock: Clock, language: str) -> list[View]:
+    """Series without a reading for too long, since when (None: there never was one)."""
+    registry = picture.registry
+    rows: list[View] = []
     for identity, since in picture.silent_series(picture.now(clock)):
         series = registry.series(registry.series_number[identity])
-        place = naming.short(places.station_name(registry.station(series.station), language))
+        place = places.short_name(registry, series.station, language)
         what = f"{place} · {words.quantity(series.quantity, language)}"
-        rows.append({"what": what, "id": identity, "since": since})
-    return [{**row, "since": milliseconds(row["since"])} for row in rows]
+        rows.append({"what": what, "id": identity, "since": milliseconds(since)})
+    return rows
 
 
 def bar(picture: Picture, language: str) -> View:

@@ -28,6 +28,15 @@ class Incident:
     acknowledged_at: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """An incident that is over: its last change, and the highest level that it had."""
+
+    opened_at: int
+    last: AlertChange
+    worst: Level
+
+
 def append(db: Database, changes: Sequence[AlertChange]) -> None:
     """Add them to the history in this order, bring the incidents up to date, notify `alert`."""
     if not changes:
@@ -74,6 +83,25 @@ def current(db: Database) -> list[Incident]:
     return [
         Incident(from_datetime(opened_at), last[number], number, by, microseconds(at))
         for number, opened_at, by, at in rows
+    ]
+
+
+def closed(db: Database, since_at: int, limit: int = 20) -> list[Closed]:
+    """Incidents that ended after `since_at` (microseconds), the last ended first."""
+    rows = db.run(
+        "SELECT i.last_change, i.opened_at,"
+        " (SELECT max(level) FROM alert_change a WHERE a.alert = i.alert)"
+        " FROM incident i JOIN alert_change c ON c.number = i.last_change"
+        " WHERE i.level = %s AND c.at > %s ORDER BY c.number DESC LIMIT %s",
+        (int(Level.GREEN), moment(since_at), limit),
+    )
+    numbers = [row[0] for row in rows]
+    last = dict(
+        statements.select(db, AlertChange, "number = ANY(%s)", (numbers,), limit=len(numbers))
+    )
+    return [
+        Closed(from_datetime(opened_at), last[number], Level(worst))
+        for number, opened_at, worst in rows
     ]
 
 

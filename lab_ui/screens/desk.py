@@ -50,10 +50,11 @@ def queue(opened: tuple[Incident, ...], language: str) -> Incident | None:
     chosen = next((i for i in opened if i.last.alert == asked), first)
     data = {
         "texts": texts(language),
-        "cards": [views.card(picture, i, language) for i in opened],
+        "cards": views.cards(picture, language),
+        "closed": views.closed(picture, language),
         "selected": chosen.last.alert if chosen else None,
         "stale": picture.stale_since is not None,
-        "watching": not views.unwatched(picture, here.clock, language),
+        "watching": views.watching(picture, here.clock),
     }
     picked = component("queue", data, key="queue", state="selected")
     if picked is not None and picked != st.session_state.get("picked"):
@@ -113,11 +114,29 @@ def answers(incident: Incident, language: str) -> None:
         width="stretch",
     ):
         act(lambda db: actions.acknowledge(db, alert, person), language)
+    acknowledge_event(incident, person, language)
     note = st.text_area(say("Note", language), key=f"note_{alert}", height=68, max_chars=1000)
     writing(incident, person, note.strip(), language)
     told = st.session_state.get("told")
     if told:
         st.html(f'<p class="told" role="status">{html.escape(told)}</p>')
+
+
+def acknowledge_event(incident: Incident, person: str, language: str) -> None:
+    """One wave makes an incident in every area on its way: they can be taken on together."""
+    others = views.others(runtime.current().hub.picture, incident)
+    waiting = [one.last.alert for one in (incident, *others) if one.acknowledged_by is None]
+    if len(waiting) < 2:
+        return
+    label = say("Acknowledge all {count} of this event", language).format(count=len(waiting))
+    if st.button(label, key="acknowledge_event", disabled=not person, width="stretch"):
+        act(lambda db: acknowledge_each(db, waiting, person), language)
+
+
+def acknowledge_each(db: Database, alerts: list[str], person: str) -> None:
+    """Raises Refused for the first that can't be acknowledged."""
+    for alert in alerts:
+        actions.acknowledge(db, alert, person)
 
 
 def on_duty(language: str) -> str:
@@ -168,6 +187,8 @@ def health(language: str) -> None:
     data = {
         "texts": texts(language),
         "unwatched": views.unwatched(picture, here.clock, language),
+        "count": len(picture.unwatched),
+        "silent": views.silent(picture, here.clock, language),
         "stages": views.stages(picture, here.clock, language),
         "quarantined": picture.quarantined,
     }

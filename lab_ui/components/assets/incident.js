@@ -1,6 +1,6 @@
 // One incident in full: what, where, why, how long until it comes, and all that was done about it.
 
-import { leadTime, statusTag } from "./incidents.js";
+import { leadTime, reason, statusTag } from "./incidents.js";
 import { clock } from "./live.js";
 import { age, bdi, filled, mark, moment, node, own } from "./marks.js";
 
@@ -9,7 +9,7 @@ export default function incident({ data, parentElement }) {
   const { card, history, texts } = data;
   clearInterval(place.timer);
   if (!card) {
-    place.replaceChildren(node("div", { class: "quiet", text: texts.choose }));
+    place.replaceChildren();
     return undefined;
   }
   const lead = node("div", { class: "incident-lead" });
@@ -25,7 +25,7 @@ export default function incident({ data, parentElement }) {
       statusTag(card),
       lead,
     ),
-    node("p", { class: "incident-reason", dir: "auto", text: card.reason }),
+    reason(card, "incident-reason"),
     node("p", { class: "incident-instruction", dir: "auto", text: card.instruction }),
     facts(card, texts, opened),
   );
@@ -47,12 +47,17 @@ function facts(card, texts, opened) {
     [texts.detector, bdi(card.detector)],
     ["", acknowledged(card, texts)],
   ];
+  if (card.event.length) rows.splice(1, 0, [texts.event, eventOf(card)]);
   if (card.blind) rows.push(["", node("span", { class: "blind" }, mark(0), texts.blind)]);
   const list = node("dl", { class: "facts" });
   for (const [name, value] of rows) {
     list.append(node("dt", { text: name }), node("dd", {}, value));
   }
   return list;
+}
+
+function eventOf(card) {
+  return node("span", { class: "event", text: card.event.join(" · ") });
 }
 
 function acknowledged(card, texts) {

@@ -11,7 +11,7 @@ export function card(incident, texts, href = null) {
     "div", { class: "card-head" },
     mark(incident.level),
     node("b", { class: "card-level", text: incident.word }),
-    node("span", { class: "card-hazard" }, node("b", { text: incident.hazard }), ` · ${incident.area}`),
+    title(incident),
     lead,
   );
   const element = node(
@@ -21,13 +21,14 @@ export function card(incident, texts, href = null) {
       "data-level": String(incident.level), "data-incident": incident.id,
     },
     head,
-    node("div", { class: "card-reason", dir: "auto", text: incident.reason }),
+    reason(incident, "card-reason"),
     node(
       "div", { class: "card-foot" },
       acknowledgement(incident, texts), blind(incident, texts), statusTag(incident), since,
     ),
   );
   element.classList.toggle("open", !incident.acknowledged_by);
+  element.classList.toggle("follows", Boolean(incident.follows));
   return {
     element,
     count(now) {
@@ -35,6 +36,21 @@ export function card(incident, texts, href = null) {
       leadTime(lead, incident, texts, now);
     },
   };
+}
+
+// What and where; after a card of the same event and hazard, where is enough.
+function title(incident) {
+  const same = incident.follows === incident.hazard_id;
+  const parts = same
+    ? [node("b", { text: incident.area, title: incident.hazard })]
+    : [node("b", { text: incident.hazard }), ` · ${incident.area}`];
+  return node("span", { class: "card-hazard" }, ...parts);
+}
+
+// Why; with the stations in front where the sentence itself names none of them.
+export function reason(incident, name) {
+  const place = incident.place ? `${incident.place}: ` : "";
+  return node("div", { class: name, dir: "auto", text: `${place}${incident.reason}` });
 }
 
 // The one that pulses: the most urgent red that nobody has acknowledged, or undefined.
@@ -47,14 +63,18 @@ export function count(number, stale) {
   return bdi(stale && number === 0 ? "–" : String(number), { class: "count" });
 }
 
-// "expected in 12:30"; nothing where no onset is known.
+const JUST_NOW_MS = 120000;
+
+// "expected in 12:30", then "expected now", then how long ago; nothing where no onset is known.
 export function leadTime(element, incident, texts, now) {
   if (incident.onset === null) return;
   const left = incident.onset - now;
   const text = left > 0 ? texts.lead : texts.lead_over;
-  element.replaceChildren(
-    node("span", { class: "muted", text }), ...(left > 0 ? [" ", bdi(countdown(left))] : []),
-  );
+  const said = left > -JUST_NOW_MS
+    ? node("span", { class: "muted", text })
+    : filled(texts.lead_past, { age: node("bdi", { dir: "ltr", class: "past", text: age(-left) }) });
+  if (left <= -JUST_NOW_MS) said.classList.add("muted");
+  element.replaceChildren(said, ...(left > 0 ? [" ", bdi(countdown(left))] : []));
 }
 
 export function statusTag(incident) {

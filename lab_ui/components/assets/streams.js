@@ -22,6 +22,11 @@ export function charts() {
   return loading;
 }
 
+// An axis writes numbers as the values beside it are written: without thousands' commas.
+function plain(tick) {
+  return String(Number(tick.toPrecision(10)));
+}
+
 // The columns of one series, ordered in time, with a null in each gap.
 export class Columns {
   constructor(gapMs) {
@@ -124,7 +129,7 @@ export class Stream {
       axes: [
         // Not hidden where it has no room: this uPlot draws no axis after one that is hidden.
         { ...common, size: this.axis ? 18 : 0, gap: 2, space: 90, values: this.times() },
-        { ...common, size: 46, gap: 4, space: 22 },
+        { ...common, size: 46, gap: 4, space: 22, values: (_, ticks) => ticks.map(plain) },
       ],
       series: [
         {},

@@ -188,9 +188,11 @@ class Wall {
     const head = node("div", { class: "title" }, texts.open_incidents, " ", open);
     const quiet = node("div", { class: "quiet" }, node("span", {}, mark(1)), texts.no_incidents);
     this.left.classList.toggle("busy", incidents.length > 2);
-    const silent = this.state.stages.some((stage) => !stage.up) || this.state.stale;
+    const silent = !this.state.watching || this.state.stale;
     if (silent) quiet.replaceChildren(mark(0), filled(texts.not_watching, {}));
-    const body = incidents.length ? this.cards.map((shown) => shown.element) : [quiet];
+    const body = this.cards.map((shown) => shown.element);
+    // What is not watched is said beside open incidents too.
+    if (silent || !body.length) body.push(quiet);
     this.incidents.replaceChildren(head, node("div", { class: "scroll" }, ...body));
   }
 
