@@ -191,5 +191,11 @@ class Settings:
 
 # Read by other programs of the project than its stages.
 OTHER_VARIABLES = frozenset(
-    {"HOSHYAR_DATA", "HOSHYAR_VENV", "HOSHYAR_LIFELINE", "HOSHYAR_TEST_DSN"}
+    {
+        "HOSHYAR_DATA",
+        "HOSHYAR_STANDARDS",
+        "HOSHYAR_VENV",
+        "HOSHYAR_LIFELINE",
+        "HOSHYAR_TEST_DSN",
+    }
 )
