@@ -21,7 +21,7 @@ from pathlib import Path
 from iotcore import IotCoreBroker
 
 from records import lifeline
-from records.errors import SettingsError
+from records.errors import SettingsError, StoreUnavailable
 from records.settings import BrokerAddress, Settings
 
 HOST = "127.0.0.1"
@@ -114,6 +114,27 @@ def answers(host: str, port: int, timeout_s: float = 2.0) -> bool:
             return answer[:2] + answer[3:4] == _CONNACK[:2] + _CONNACK[3:]
     except OSError:
         return False
+
+
+def need(settings: Settings) -> None:
+    """Raise StoreUnavailable where the broker that HOSHYAR_BROKER names is not there.
+
+    Whether it takes a password or a certificate only the stages find out.
+    """
+    address = settings.broker
+    if address is None:
+        return
+    try:
+        socket.create_connection((address.host, address.port), 5.0).close()
+        why = "" if address.tls or settings.broker_user else "what answers is no MQTT broker"
+    except OSError as error:
+        raise StoreUnavailable(_absent(address, str(error.strerror or error))) from error
+    if why and not answers(address.host, address.port, 5.0):
+        raise StoreUnavailable(_absent(address, why))
+
+
+def _absent(address: BrokerAddress, why: str) -> str:
+    return f"no broker at {address} ({why}): start it, or correct HOSHYAR_BROKER"
 
 
 def wait_until_ready(host: str, port: int, timeout_s: float) -> bool:

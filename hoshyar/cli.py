@@ -215,11 +215,19 @@ def main() -> int:
     from records.errors import HoshyarError, SettingsError
 
     try:
-        app(prog_name="hoshyar")
+        return int(app(prog_name="hoshyar", standalone_mode=False) or 0)
+    except typer.TyperException as error:
+        said = error.format_message()
+        # Without a command it is the whole help.
+        print(said if said.startswith("Usage:") else _one_line(said), file=sys.stderr)
+        return error.exit_code
     except HoshyarError as error:
         print(f"hoshyar: {error}", file=sys.stderr)
         return 2 if isinstance(error, SettingsError) else 1
     except (KeyboardInterrupt, Stopped):
         print("hoshyar: stopped, nothing is left running", file=sys.stderr)
         return STOPPED
-    return 0
+
+
+def _one_line(complaint: str) -> str:
+    return f"hoshyar: {' '.join(complaint.split()).removesuffix('.')}: see `hoshyar --help`"

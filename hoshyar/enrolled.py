@@ -10,9 +10,10 @@ from typing import Any, TypeVar
 import msgspec
 
 from hoshyar.access import opened
+from models.binding import bind
 from records import times
 from records.clock import WallClock
-from records.errors import BadMessage, InputError
+from records.errors import BadMessage, InputError, SettingsError
 from records.network import Area, DetectorChoice, Device, Lab, Network, Record, Series, Station
 from store import quarantine, registry
 
@@ -52,8 +53,11 @@ def add(file: Path, data: Path | None) -> str:
     with opened(data) as db:
         old = registry.load(db).network
         try:
-            registry.enrol(db, _merged(old, new))
-        except (InputError, BadMessage) as error:
+            merged = _merged(old, new)
+            # A detector that nobody can run would end the models of a running system.
+            bind(merged)
+            registry.enrol(db, merged)
+        except (SettingsError, BadMessage) as error:
             raise InputError(f"{file}: {error}") from error
     return f"enrolled {len(new.device)} devices with {len(new.series)} series"
 

@@ -110,7 +110,7 @@ def explained(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        advice = _ADVICE.get(error.errno or 0, "can't be used")
+        advice = _ADVICE.get(error.errno or 0, f"can't be used: {_ELSEWHERE}")
         raise SettingsError(f"{path} {advice} ({error.strerror})") from error
 
 

@@ -19,6 +19,7 @@ from hoshyar.playing import Player
 from hoshyar.supervisor import supervised
 from hoshyar.system import System, free_port, read_settings
 from hoshyar.words import say
+from models.binding import bind
 from records.case import Case, Message
 from records.clock import ScenarioClock
 from records.errors import InputError, SettingsError
@@ -50,6 +51,7 @@ def replay(case_folder: Path, speed: str, alerts: Path | None, data: Path | None
     if speed == "max" and data is not None:
         raise SettingsError("--speed max keeps no data: leave out --data, or --speed")
     case = Case.load(case_folder)
+    _check_detectors(case)
     messages = list(case.messages())
     _say_case(case, messages)
     if speed == "max":
@@ -72,6 +74,14 @@ def _pace(speed: str) -> float | None:
     if not 0 < pace < float("inf"):
         raise SettingsError(f"--speed {speed!r}: give a number above 0, or max")
     return pace
+
+
+def _check_detectors(case: Case) -> None:
+    """Raise InputError for a detector that nobody could run, before anything is started."""
+    try:
+        bind(case.network)
+    except SettingsError as error:
+        raise InputError(f"{case.folder / 'case.toml'}: {error}") from error
 
 
 def _say_case(case: Case, messages: list[Message]) -> None:

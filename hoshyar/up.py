@@ -5,12 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import msgspec
 
-from hoshyar import history
+from hoshyar import broker, history
 from hoshyar.folder import DataFolder, explained
 from hoshyar.interrupts import Interrupts, Stopped
 from hoshyar.supervisor import supervised
@@ -79,7 +80,14 @@ def up(
 def _start(system: System, settings: Settings, news: FirstReading) -> None:
     need_free(settings.ui_host, settings.ui_port, "the screens", "--ui-port")
     if settings.broker is None:
+        if settings.broker_port == settings.ui_port:
+            raise SettingsError(
+                f"the broker and the screens can't both have port {settings.ui_port}: name another"
+                " one with --broker-port or --ui-port"
+            )
         need_free("127.0.0.1", settings.broker_port, "the broker", "--broker-port")
+    else:
+        broker.need(settings)
     network, sea = _ask_devices(system, "network", "--json"), _ask_devices(system, "history")
     if settings.broker is None:
         say("starting the broker")
@@ -88,8 +96,9 @@ def _start(system: System, settings: Settings, news: FirstReading) -> None:
         say("starting the database")
         system.start_database()
     system.check()
-    migrate(system.dsn)
-    with closing(connect(system.dsn, stage="up")) as db:
+    with _own_database_named(settings):
+        migrate(system.dsn)
+    with _own_database_named(settings), closing(connect(system.dsn, stage="up")) as db:
         registry.enrol(db, msgspec.json.decode(_answer(network), type=Network))
         lines = _answer(sea).splitlines()
         if not readings.newest(db):
@@ -105,6 +114,19 @@ def _start(system: System, settings: Settings, news: FirstReading) -> None:
         "broker": system.environment["HOSHYAR_BROKER"],
     }
     system.say_state()
+
+
+@contextmanager
+def _own_database_named(settings: Settings) -> Iterator[None]:
+    """Say where a database that can't be used was named, if somebody named one."""
+    try:
+        yield
+    except StoreUnavailable as error:
+        if not settings.dsn:
+            raise
+        raise StoreUnavailable(
+            f"{error}: mend that, or name another database with HOSHYAR_DSN"
+        ) from error
 
 
 def _ask_devices(system: System, *words: str) -> subprocess.Popen[bytes]:

@@ -96,6 +96,15 @@ def store(dsn: str, count: int) -> None:
         readings.commit(db, readings.Commit(0, AT, "test", "test", rows, (), (bad,)))
 
 
+def test_a_detector_that_nobody_can_run_is_not_enrolled(enrolled: str) -> None:
+    more = json.dumps({"detector": [{"name": "mood"}]})
+    done = command(enrolled, "device", "add", "-", given=more)
+    assert done.returncode == 2
+    assert done.stderr.startswith("hoshyar: -: there is no detector 'mood' ")
+    with closing(connect(enrolled, stage="test")) as db:
+        assert registry.load(db).network.detector == ()
+
+
 def test_devices_are_added_beside_others_listed_and_revoked(enrolled: str) -> None:
     more = json.dumps({"device": [{"id": "spare", "station": "bridge", "simulated": True}]})
     done = command(enrolled, "device", "add", "-", given=more)

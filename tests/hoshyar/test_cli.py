@@ -7,11 +7,39 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
+from hoshyar.system import free_port
+
 ROOT = Path(__file__).parents[2]
+
+CASE = """
+name = "rise"
+start = 2020-01-01T00:00:00Z
+clock = "measured"
+[[lab]]
+id = "north"
+[[station]]
+id = "bank"
+lab = "north"
+lat = 35.0
+lon = 74.0
+[[device]]
+id = "gauge"
+station = "bank"
+[[series]]
+id = "a"
+station = "bank"
+device = "gauge"
+quantity = "stage"
+unit = "m"
+[[file]]
+path = "a.csv"
+format = "csv-long"
+"""
 
 
 def hoshyar(*arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -97,6 +125,54 @@ def test_a_database_that_is_not_there_is_said_in_one_line(tmp_path: Path) -> Non
     assert "very-secret" not in refused(done)
 
 
+def test_nothing_is_started_for_a_scenario_that_nobody_knows(tmp_path: Path) -> None:
+    line = refused(hoshyar("up", "--data", tmp_path / "data", "--scenario", "flood"))
+    assert line.startswith("HOSHYAR_SCENARIO='flood': give one of quiet, ")
+    assert not (tmp_path / "data").exists()
+
+
+def test_broker_and_screens_on_one_port_are_refused(tmp_path: Path) -> None:
+    port = str(free_port())
+    line = refused(hoshyar("up", "--data", tmp_path, "--ui-port", port, "--broker-port", port))
+    assert "can't both have port" in line
+
+
+@pytest.mark.parametrize("answer", [None, b"HTTP/1.0 400 Bad Request\r\n\r\n"])
+def test_a_broker_that_is_not_there_is_said_in_one_line(
+    tmp_path: Path, answer: bytes | None
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"mqtt://127.0.0.1:{listener.getsockname()[1]}"
+        if answer is None:
+            listener.close()
+        else:
+            threading.Thread(target=_answer, args=(listener, answer), daemon=True).start()
+        ports = ("--ui-port", str(free_port()))
+        done = hoshyar("up", "--data", tmp_path, *ports, HOSHYAR_BROKER=address)
+    assert done.returncode == 1
+    line = refused(done)
+    assert address in line
+    assert "HOSHYAR_BROKER" in line
+
+
+def _answer(listener: socket.socket, answer: bytes) -> None:
+    connection, _ = listener.accept()
+    with connection:
+        connection.recv(100)
+        connection.sendall(answer)
+
+
+def test_a_database_that_up_can_not_reach_is_said_with_the_setting_that_names_it(
+    tmp_path: Path,
+) -> None:
+    ports = ("--ui-port", str(free_port()), "--broker-port", str(free_port()))
+    dsn = "postgresql://someone:very-secret@127.0.0.1:1/none"
+    done = hoshyar("up", "--data", tmp_path, *ports, HOSHYAR_DSN=dsn)
+    assert done.returncode == 1
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.endswith(": mend that, or name another database with HOSHYAR_DSN")
+
+
 def test_a_file_in_the_place_of_the_data_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("")
     line = refused(hoshyar("up", "--data", tmp_path / "data"))
@@ -108,6 +184,25 @@ def test_a_replay_of_no_case_is_refused(tmp_path: Path) -> None:
     assert "give a number above 0, or max" in refused(hoshyar("replay", tmp_path, "--speed", "0"))
     keep = ("--speed", "max", "--data", tmp_path / "kept")
     assert "keeps no data" in refused(hoshyar("replay", tmp_path, *keep))
+
+
+@pytest.mark.parametrize("speed", ["max", "fast"])
+@pytest.mark.parametrize(
+    ("detector", "said"),
+    [
+        ('name = "mood"', "there is no detector 'mood'"),
+        ('name = "stage-limit"\nparams = { colour = 1 }', "has no parameter 'colour'"),
+        ('name = "stage-limit"\nseries = ["moon"]', "unknown series 'moon'"),
+    ],
+)
+def test_a_case_with_a_wrong_detector_is_refused_before_anything_starts(
+    tmp_path: Path, speed: str, detector: str, said: str
+) -> None:
+    (tmp_path / "case.toml").write_text(CASE + f"[[detector]]\n{detector}\n")
+    (tmp_path / "a.csv").write_text("series,measured_at,value\na,2020-01-01T00:00:01Z,1\n")
+    line = refused(hoshyar("replay", tmp_path, "--speed", speed))
+    assert line.startswith(f"{tmp_path / 'case.toml'}: ")
+    assert said in line
 
 
 def test_detectors_are_listed_as_json() -> None:
@@ -122,8 +217,26 @@ def test_an_unknown_detector_and_a_param_without_value_are_refused(tmp_path: Pat
     files = (tmp_path / "in.csv", "-o", tmp_path / "out.csv")
     assert "there is no detector 'mood'" in refused(hoshyar("detect", "mood", *files))
     done = hoshyar("detect", "stage-limit", *files, "--param", "x")
+    assert "NAME=VALUE" in refused(done)
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["detect", "stage-limit", "in.csv"], "Missing option '--out'"),
+        (["up", "--broker-port", "many"], "'--broker-port'"),
+        (["up", "--colour"], "--colour"),
+        (["fly"], "'fly'"),
+    ],
+)
+def test_a_command_that_is_not_understood_is_refused_in_one_line(
+    command: list[str], said: str
+) -> None:
+    done = hoshyar(*command)
     assert done.returncode == 2
-    assert "NAME=VALUE" in done.stderr
+    line = refused(done)
+    assert said in line
+    assert "--help" in line
 
 
 def test_the_doctor_says_what_is_well_and_what_is_not(tmp_path: Path) -> None:
