@@ -8,12 +8,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import typer
 import yaml
 
 from hoshyar.cli import app
+from hoshyar.status import is_running, status
+from records.clock import WallClock
+from records.readings import ReadingBatch
 from records.settings import TABLE, Settings
+from records.times import SECOND
+from store import stages
+from store.connection import Database, connect
+from store.readings import Commit, commit
 
 ROOT = Path(__file__).parent.parent
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
@@ -115,6 +123,45 @@ def test_the_health_check_of_a_stage_asks_for_that_stage() -> None:
             "--stage",
             name,
         ]
+
+
+@pytest.fixture
+def as_a_service(
+    dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[Database, int]]:
+    """What a health check finds: the store's address, an empty home; the time is now."""
+    monkeypatch.setenv("HOSHYAR_DSN", dsn)
+    monkeypatch.setenv("HOSHYAR_HOME", str(tmp_path))
+    with connect(dsn, stage="test") as db:
+        yield db, WallClock().now()
+
+
+@pytest.mark.parametrize("name", sorted(STAGES - {"devices"}))
+def test_a_stage_is_healthy_by_its_signs_of_life_alone(
+    name: str, as_a_service: tuple[Database, int]
+) -> None:
+    db, now_at = as_a_service
+    found = []
+    for ago_s in (None, 20, 1):
+        if ago_s is not None:
+            stages.beat(db, name, 1, "running", "", now_at - ago_s * SECOND)
+        found.append(is_running(status(None), name))
+    assert found == [False, False, True]
+
+
+def test_devices_give_no_signs_and_are_healthy_by_readings_that_arrive(
+    as_a_service: tuple[Database, int],
+) -> None:
+    db, now_at = as_a_service
+    found = []
+    for ago_s in (None, 65, 20):
+        if ago_s is not None:
+            at = np.array([now_at - ago_s * SECOND])
+            one = np.ones(1, np.uint8)
+            batch = ReadingBatch(np.array([1], np.int32), at, at, np.ones(1), one, one, one == 0)
+            commit(db, Commit(0, int(at[0]), "1", "1", batch))
+        found.append(is_running(status(None), "devices"))
+    assert found == [False, False, True]
 
 
 def test_the_brokers_address_agrees_with_its_configuration() -> None:
