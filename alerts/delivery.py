@@ -38,6 +38,9 @@ class NotDelivered(HoshyarError):
 class Channel(Protocol):
     """A way to reach somebody."""
 
+    def connections(self) -> int:
+        """How often it has connected: after each time the other side may have forgotten all."""
+
     def send(self, message: Message) -> str:
         """Deliver, and return a receipt once it is certain. Raises NotDelivered."""
 
@@ -47,6 +50,9 @@ class LogChannel:
 
     def __init__(self, stream: BinaryIO | None = None) -> None:
         self._stream = stream or sys.stderr.buffer
+
+    def connections(self) -> int:
+        return 0
 
     def send(self, message: Message) -> str:
         try:
@@ -69,10 +75,13 @@ class Round:
     def __init__(self, name: str, channel: Channel) -> None:
         self._name, self._channel = name, channel
         self._waiting: dict[str, _Wait] = {}
+        self._restored: int | None = None
         self.undelivered = 0
 
     def deliver(self, db: Database, clock: Clock) -> float:
         """One pass over the outbox; returns the seconds after which the next is worth while."""
+        if self._channel.connections() != self._restored:
+            self._restore(db)
         pending = outbox.pending(db, _ALWAYS, _AT_ONCE)
         stopped = {topic for topic, wait in self._waiting.items() if wait.retry_at > clock.now()}
         left = 0
@@ -86,6 +95,24 @@ class Round:
         now_at = clock.now()
         waits = [(wait.retry_at - now_at) / SECOND for wait in self._waiting.values()]
         return max(0.0, min([_LOOK_EVERY_S, *waits]))
+
+    def _restore(self, db: Database) -> None:
+        """Say again what is retained: a broker without a disk has forgotten it in its restart.
+
+        Also at the start of this process, which can't know what happened before it.
+        """
+        retained = outbox.retained(db, self._name)
+        connections = self._channel.connections()
+        try:
+            for place, message in enumerate(retained):
+                self._channel.send(message)
+                if place == 0:
+                    # Sending may have connected; what was sent before a later one may be lost.
+                    connections = self._channel.connections()
+        except NotDelivered as error:
+            log.warning("retained states are not said again yet: %s", error)
+            return
+        self._restored = connections
 
     def _attempt(self, db: Database, message: Message, clock: Clock) -> bool:
         try:

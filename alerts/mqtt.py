@@ -18,6 +18,9 @@ class MqttChannel:
         """Raises SettingsError for a broker that can't be meant."""
         self._publisher = Publisher(settings, _CLIENT_ID, _TIMEOUT_S)
 
+    def connections(self) -> int:
+        return self._publisher.connections
+
     def send(self, message: Message) -> str:
         try:
             self._publisher.publish(message.topic, message.payload, message.retain)

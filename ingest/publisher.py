@@ -35,7 +35,13 @@ class Publisher:
         self._client: mqtt.Client | None = None
         self._answered = threading.Event()
         self._trouble = ""
+        self._connections = 0
         prepare(mqtt.Client(CallbackAPIVersion.VERSION2), settings)
+
+    @property
+    def connections(self) -> int:
+        """How often a broker has accepted us; a new one may have forgotten what is retained."""
+        return self._connections
 
     def publish(self, topic: str, payload: bytes, retain: bool = False) -> None:
         """Returns when the broker has acknowledged the message. Raises NotPublished."""
@@ -81,6 +87,7 @@ class Publisher:
         self, _: mqtt.Client, __: Any, ___: ConnectFlags, code: ReasonCode, ____: Properties | None
     ) -> None:
         self._trouble = f"{self._address} refuses us: {code}" if code.is_failure else ""
+        self._connections += not code.is_failure
         self._answered.set()
 
     def _lost(

@@ -1,8 +1,8 @@
 """Which open incidents are one event, and in which order an officer takes them on.
 
-One flood wave makes an incident in every area that it will come through, and a river-flood beside
-them; they rest on the same stations. Those that share a station, directly or over others, and are
-real or simulated alike, are one event.
+One flood wave makes an incident in every area that it will come through, and river floods beside
+them. Those that rest on the same station, or are floods of the same area, directly or over others,
+and are real or simulated alike, are one event.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from records.levels import Hazard
 from store.incidents import Incident
 
-# With less time than this at the decision nobody could be warned any more: the areas further down
-# come first.
+# With less time than this nobody could be warned any more: the areas further down come first.
 TOO_SHORT_S = 60.0
+FLOODS = {Hazard.RIVER_FLOOD, Hazard.FLASH_FLOOD, Hazard.LAKE_OUTBURST}
 Urgency = tuple[int, bool]
 
 
@@ -62,12 +63,15 @@ def of(incident: Incident, incidents: Sequence[Incident]) -> list[Incident]:
 
 
 def _related(one: Incident, other: Incident) -> bool:
-    same_kind = one.last.status is other.last.status
-    return same_kind and not set(one.last.stations).isdisjoint(other.last.stations)
+    if one.last.status is not other.last.status:
+        return False
+    if one.last.area == other.last.area and {one.last.hazard, other.last.hazard} <= FLOODS:
+        return True
+    return not set(one.last.stations).isdisjoint(other.last.stations)
 
 
 def _time_left(incident: Incident) -> tuple[bool, float]:
-    """Told from the decision, so that nothing changes its place while somebody reads it."""
+    """Told from the last change, so that nothing changes its place while somebody reads it."""
     lead_s = incident.last.lead_s
     if lead_s is None or incident.last.onset_at is None:
         return True, math.inf

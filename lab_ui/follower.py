@@ -14,12 +14,12 @@ from dataclasses import replace
 
 from alerts import memory
 from lab_ui.hub import Hub
-from lab_ui.picture import Picture, reason_of
+from lab_ui.picture import Picture, telling
 from records import times
 from records.clock import Clock
 from records.errors import SettingsError, StoreUnavailable
 from records.readings import concatenate
-from records.statements import HazardWarning, Phrase
+from records.statements import AlertChange, HazardWarning
 from store import clock, figures, follow, incidents, queries, registry, stages, warnings
 from store.connection import Database, connect
 from store.incidents import Incident
@@ -123,14 +123,14 @@ class Follower:
         if picture != self._picture:
             self._hand_state(picture)
 
-    def _reasons(self, db: Database, opened: tuple[Incident, ...]) -> dict[str, Phrase]:
+    def _reasons(self, db: Database, opened: tuple[Incident, ...]) -> dict[str, AlertChange]:
         """Read again only where an incident has changed."""
         before = {i.last.alert: i.number for i in self._picture.incidents}
         known = self._picture.reasons
         return {
             i.last.alert: known[i.last.alert]
             if before.get(i.last.alert) == i.number and i.last.alert in known
-            else reason_of(incidents.history(db, i.last.alert))
+            else telling(incidents.history(db, i.last.alert))
             for i in opened
         }
 

@@ -12,7 +12,7 @@ from lab_ui import events
 from records.clock import Clock
 from records.levels import Flag, Level, Status
 from records.readings import ReadingBatch
-from records.statements import AlertChange, HazardWarning, Phrase
+from records.statements import AlertChange, HazardWarning
 from store.incidents import Closed, Incident
 from store.registry import Registry
 from store.stages import Stage
@@ -48,7 +48,7 @@ class Picture:
     incidents: tuple[Incident, ...] = ()
     closed: tuple[Closed, ...] = ()
     unwatched: tuple[Unwatched, ...] = ()
-    reasons: Mapping[str, Phrase] = field(default_factory=dict)
+    reasons: Mapping[str, AlertChange] = field(default_factory=dict)
     stages: tuple[Stage, ...] = ()
     quarantined: int = 0
     scenario_at: int | None = None
@@ -145,7 +145,7 @@ def _last_rows(series: np.ndarray) -> list[int]:
     return [len(series) - 1 - int(place) for place in places]
 
 
-def reason_of(history: Sequence[AlertChange]) -> Phrase:
-    """Why an incident has its level: the reason of the last change that set one."""
-    telling = [change for change in history if change.change in LEVEL_CHANGES]
-    return (telling or history)[-1].reason
+def telling(history: Sequence[AlertChange]) -> AlertChange:
+    """The change that says why an incident has its level: the last one that set it."""
+    setting = [change for change in history if change.change in LEVEL_CHANGES]
+    return (setting or history)[-1]

@@ -110,7 +110,8 @@ def cards(picture: Picture, language: str) -> list[View]:
 def card(picture: Picture, incident: Incident, language: str) -> View:
     """One incident as the queue, the wall and the desk show it."""
     registry, change = picture.registry, incident.last
-    reason = sentence(picture.reasons.get(change.alert, change.reason), registry, language)
+    telling = picture.reasons.get(change.alert, change)
+    reason = sentence(telling.reason, registry, language)
     names = [places.short_name(registry, station, language) for station in change.stations]
     return {
         "id": change.alert,
@@ -125,6 +126,7 @@ def card(picture: Picture, incident: Incident, language: str) -> View:
         "station_ids": change.stations,
         "stations": [places.place_name(registry, s, language) for s in change.stations],
         "reason": reason,
+        "said": milliseconds(telling.at),
         "place": "" if any(name in reason for name in names) else " · ".join(names),
         "instruction": instruction(change, language),
         "detector": change.detector,

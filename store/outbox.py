@@ -54,6 +54,16 @@ def pending(db: Database, now_at: int, limit: int = 100) -> list[Message]:
     return [Message(*row) for row in rows]
 
 
+def retained(db: Database, channel: str) -> list[Message]:
+    """The last delivered message of each topic of a channel on which messages are retained."""
+    rows = db.run(
+        "SELECT DISTINCT ON (topic) number, channel, topic, payload, retain, alert, attempts"
+        " FROM outbox WHERE channel = %s AND retain AND done ORDER BY topic, number DESC",
+        (channel,),
+    )
+    return [Message(*row) for row in rows]
+
+
 def delivered(db: Database, number: int, receipt: str, now_at: int) -> None:
     """The channel has taken the message; `receipt` is what it said."""
     db.run(

@@ -25,7 +25,7 @@ def show() -> None:
     language = chosen_language()
     kiosk = st.query_params.get("kiosk") == "1"
     pages = [
-        st.Page(wall, title=say("Live wall", language), default=True),
+        st.Page(wall, title=say("Live wall", language), url_path="home", default=True),
         st.Page(station, title=say("Station", language), url_path="station"),
         st.Page(desk, title=say("Alert desk", language), url_path="desk"),
         # The first page's own address is "/"; whoever types or has kept /wall finds it too.

@@ -23,6 +23,10 @@ class Unsteady:
     def __init__(self) -> None:
         self.broken: set[str] = set()
         self.taken: list[tuple[str, bytes]] = []
+        self.connected = 0
+
+    def connections(self) -> int:
+        return self.connected
 
     def send(self, message: Message) -> str:
         if message.topic in self.broken:
@@ -37,8 +41,10 @@ def db(dsn: str) -> Iterator[Database]:
         yield database
 
 
-def put(db: Database, topic: str, payload: bytes, channel: str = "mqtt") -> None:
-    outbox.put(db, channel, topic, payload, False, "flood-1")
+def put(
+    db: Database, topic: str, payload: bytes, channel: str = "mqtt", *, retain: bool = False
+) -> None:
+    outbox.put(db, channel, topic, payload, retain, "flood-1")
 
 
 @pytest.mark.promise("R7")
@@ -96,6 +102,30 @@ def test_a_channel_takes_only_its_own_and_a_new_process_tries_all_at_once(db: Da
     Round("mqtt", channel).deliver(db, clock)
     assert channel.taken == [("a", b"1")]
     assert [message.payload for message in outbox.pending(db, START)] == [b"2"]
+
+
+@pytest.mark.promise("R7")
+def test_after_each_connection_the_retained_states_are_said_again_and_nothing_else(
+    db: Database,
+) -> None:
+    channel, clock = Unsteady(), ScenarioClock(START)
+    delivery = Round("mqtt", channel)
+    put(db, "state", b"orange", retain=True)
+    put(db, "state", b"red", retain=True)
+    put(db, "cap", b"xml")
+    delivery.deliver(db, clock)
+    delivery.deliver(db, clock)
+    assert channel.taken == [("state", b"orange"), ("state", b"red"), ("cap", b"xml")]
+
+    channel.taken, channel.connected, channel.broken = [], 1, {"state"}
+    delivery.deliver(db, clock)
+    channel.broken = set()
+    delivery.deliver(db, clock)
+    delivery.deliver(db, clock)
+    assert channel.taken == [("state", b"red")]
+    Round("mqtt", channel).deliver(db, clock)
+    assert channel.taken == 2 * [("state", b"red")], "a new process says it again"
+    assert len(outbox.deliveries(db, "flood-1")) == 3
 
 
 def test_the_log_channel_writes_a_line_and_a_broken_log_is_not_delivered() -> None:

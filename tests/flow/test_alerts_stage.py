@@ -185,3 +185,20 @@ def test_a_stage_without_a_database_address_says_so_in_one_line(processes: Stage
     assert log.decode().splitlines() == [
         "alerts: HOSHYAR_DSN is empty: start with `hoshyar up`, or name a PostgreSQL database"
     ]
+
+
+@pytest.mark.promise("R7")
+def test_a_broker_that_has_forgotten_everything_is_told_the_states_again(
+    db: Database, broker: Broker, processes: Stages
+) -> None:
+    processes.start("alerts")
+    models_say(db, Level.RED)
+    eventually(lambda: len(incidents.all_changes(db)) == 1, "decided")
+    eventually(lambda: not outbox.pending(db, 2**52), "all is delivered")
+    broker.kill()
+    broker.start()
+    with subscribed(broker.address.port) as heard:
+        eventually(lambda: bool(heard), "the state is there though nothing has changed")
+        state = msgspec.json.decode(heard[0].payload)
+    assert [incident["level"] for incident in state["incidents"]] == ["red"]
+    assert len(incidents.all_changes(db)) == 1

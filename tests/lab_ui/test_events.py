@@ -66,6 +66,22 @@ def test_two_events_become_one_by_an_incident_that_rests_on_stations_of_both() -
     assert [names(members) for members in events.events([*parts, both])] == [["a", "b", "c"]]
 
 
+def test_floods_of_one_area_are_one_event_and_a_fault_of_a_machine_there_is_not() -> None:
+    wave, flood, fault = (
+        incident(hazard, stations=(station,), hazard=hazard)
+        for hazard, station in (
+            (Hazard.LAKE_OUTBURST, "lake"),
+            (Hazard.RIVER_FLOOD, "ford"),
+            (Hazard.PLANT_FAULT, "plant"),
+        )
+    )
+    one, other, machine = (
+        replace(each, last=msgspec.structs.replace(each.last, area="plant"))
+        for each in (wave, flood, fault)
+    )
+    assert events.events([one, other, machine]) == [[one, other], [machine]]
+
+
 def test_real_and_simulated_incidents_are_never_one_event() -> None:
     real = incident("real", status=Status.ACTUAL)
     assert [names(members) for members in events.events([WAVE[0], real])] == [["upper"], ["real"]]
@@ -96,9 +112,11 @@ def test_a_card_after_one_of_the_same_event_is_short_and_says_what_the_others_ar
 
 def test_a_reason_that_names_no_station_has_its_stations_beside_it(picture: Picture) -> None:
     silent = views.card(picture, incident("top"), "en")
-    named = {"top": Phrase(text="It rises at {station}.", values={"station": "lake"})}
-    telling = views.card(replace(picture, reasons=named), incident("top"), "en")
-    assert (silent["place"], telling["place"]) == ("Lake", "")
+    reason = Phrase(text="It rises at {station}.", values={"station": "lake"})
+    telling = msgspec.structs.replace(incident("top").last, at=NOW - times.MINUTE, reason=reason)
+    named = views.card(replace(picture, reasons={"top": telling}), incident("top"), "en")
+    assert (silent["place"], named["place"]) == ("Lake", "")
+    assert named["said"] == (NOW - times.MINUTE) // 1000
 
 
 def test_the_map_shows_a_station_whose_own_series_are_worse_than_its_incidents(

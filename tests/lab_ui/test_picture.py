@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from lab_ui.picture import Last, Picture, reason_of
+from lab_ui.picture import Last, Picture, telling
 from records import times
 from records.clock import ScenarioClock
 from records.levels import Flag, Hazard, Level, Status
@@ -62,6 +62,7 @@ def test_incidents_come_in_the_order_to_take_them_on(picture: Picture) -> None:
     ]
 
 
+@pytest.mark.promise("R5")
 def test_a_series_that_fell_silent_is_unwatched_since_its_last_arrival(picture: Picture) -> None:
     last = {
         1: Last(NOW - 61 * times.SECOND, NOW - 60 * times.SECOND, 5.0, Flag.GOOD),
@@ -71,6 +72,7 @@ def test_a_series_that_fell_silent_is_unwatched_since_its_last_arrival(picture: 
     assert silent == [("bridge-stage", NOW - 601 * times.SECOND), ("gauge-level", None)]
 
 
+@pytest.mark.promise("R5")
 def test_a_stage_without_a_beat_is_dead_and_says_since_when(picture: Picture) -> None:
     beats = (
         Stage("ingest", 1, "running", "", NOW - times.SECOND),
@@ -134,4 +136,4 @@ def test_the_reason_of_a_level_outlives_its_acknowledgement() -> None:
         change("a", "escalated", Level.RED),
         change("a", "acknowledged", Level.RED, person="Bo"),
     ]
-    assert reason_of(told).text == "escalated because"
+    assert telling(told).reason.text == "escalated because"

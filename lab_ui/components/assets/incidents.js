@@ -1,6 +1,6 @@
 // An incident as a card: on the wall and on the desk's queue.
 
-import { age, bdi, countdown, filled, mark, node, RED } from "./marks.js";
+import { age, bdi, countdown, filled, mark, moment, node, RED } from "./marks.js";
 
 // `incident` is views.card, `href` where a click leads. Gives the element and `count`, which brings
 // its times up to date.
@@ -47,10 +47,12 @@ function title(incident) {
   return node("span", { class: "card-hazard" }, ...parts);
 }
 
-// Why; with the stations in front where the sentence itself names none of them.
+// Why, and when that was said (what it expects counts from then); with the stations in front where
+// the sentence itself names none of them.
 export function reason(incident, name) {
   const place = incident.place ? `${incident.place}: ` : "";
-  return node("div", { class: name, dir: "auto", text: `${place}${incident.reason}` });
+  const said = bdi(moment(incident.said, incident.said).slice(0, 5), { class: "muted said" });
+  return node("div", { class: name }, said, " ", node("span", { text: `${place}${incident.reason}` }));
 }
 
 // The one that pulses: the most urgent red that nobody has acknowledged, or undefined.
