@@ -115,4 +115,5 @@ class Inbox:
 
 def _is_known(topic: str) -> bool:
     """True for a channel that another session's filters match."""
-    return topic.rpartition("/")[2] in topics.FROM_DEVICE
+    words = topic.split("/")
+    return len(words) == 5 and words[0] == "hoshyar" and words[4] in topics.FROM_DEVICE

@@ -20,7 +20,7 @@ from ingest.inbox import LOCKSTEP, Inbox, Pace, Pending
 from ingest.intake import Intake
 from ingest.receipts import DueReceipts
 from ingest.recent import WINDOW
-from ingest.session import BACKLOG, LIVE, STRAY, Session
+from ingest.session import BACKLOG, LIVE, Session, strays
 from records.clock import Clock, WallClock
 from records.errors import SettingsError, StoreUnavailable
 from records.settings import Settings
@@ -243,8 +243,8 @@ def _sessions(settings: Settings) -> list[tuple[Session, bool]]:
         (Session(settings, name, LIVE), False),
         (Session(settings, f"{name}-backlog", BACKLOG), False),
     ]
-    if not settings.broker_user:
-        sessions.append((Session(settings, f"{name}-stray", STRAY), True))
+    if astray := strays(settings):
+        sessions.append((Session(settings, f"{name}-stray", astray), True))
     return sessions
 
 

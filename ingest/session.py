@@ -16,8 +16,8 @@ from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from ingest.client import BulkClient, Delivery
-from records.settings import Settings
+from ingest.client import BulkClient, Delivery, broker_of
+from records.settings import BrokerAddress, Settings
 
 if TYPE_CHECKING:
     from paho.mqtt.client import SocketLike
@@ -35,11 +35,21 @@ LIVE = (
 BACKLOG = ("hoshyar/+/+/+/backlog", "hoshyar/+/+/+/waveform")
 # Also what has the right shape and an unknown channel: only where no access list refuses it.
 STRAY = ("hoshyar/v1/+/+/+",)
+# The embedded broker carries nothing but Hoshyar's, so whatever else comes there has gone astray.
+ASTRAY_ANYWHERE = ("#",)
 _RETRY_S = (0.1, 5.0)
 # One turn reads no more than about this of a session, so that each gets its turn.
 _TURN_READS = 8
 
 log = logging.getLogger(__name__)
+
+
+def strays(settings: Settings) -> tuple[str, ...]:
+    """Filters of the session that looks for what no device should send; none with a password."""
+    if settings.broker_user:
+        return ()
+    embedded = BrokerAddress("127.0.0.1", settings.broker_port, False)
+    return ASTRAY_ANYWHERE if broker_of(settings) == embedded else STRAY
 
 
 class Received(NamedTuple):

@@ -8,7 +8,8 @@ from ingest.client import Delivery
 from ingest.inbox import LOCKSTEP, ROOM_BYTES, Inbox, Pace
 from ingest.intake import Arrival
 from ingest.receipts import DueReceipts
-from ingest.session import Received, Session
+from ingest.session import Received, Session, strays
+from records.settings import Settings
 
 TOPIC = b"hoshyar/v1/north/gauge-1/readings"
 NOBODY = cast(Session, None)
@@ -52,6 +53,24 @@ def test_what_others_read_or_the_server_says_is_only_acknowledged() -> None:
     pending = inbox.take()
     assert [arrival.topic for arrival in pending.arrivals] == ["hoshyar/v1/north/gauge-1/moods"]
     assert len(pending.received) == 4
+
+
+def test_what_no_other_session_reads_is_kept_whatever_its_last_word() -> None:
+    inbox = Inbox(Pace())
+    for topic in (b"foo", b"readings", b"foo/v1/north/gauge-1/readings", b"hoshyar/status"):
+        add(inbox, received(b"x", topic=topic), 0.0, stray=True)
+    topics = [arrival.topic for arrival in inbox.take().arrivals]
+    assert topics == ["foo", "readings", "foo/v1/north/gauge-1/readings", "hoshyar/status"]
+
+
+def test_strays_are_looked_for_everywhere_only_where_everything_is_ours() -> None:
+    def filters(**variables: str) -> tuple[str, ...]:
+        return strays(Settings.read({f"HOSHYAR_{name}": text for name, text in variables.items()}))
+
+    assert filters(BROKER_PORT="2883") == ("#",)
+    assert filters(BROKER_PORT="2883", BROKER="mqtt://127.0.0.1:2883") == ("#",)
+    assert filters(BROKER="mqtt://broker.example:1883") == ("hoshyar/v1/+/+/+",)
+    assert filters(BROKER="mqtt://broker.example:1883", BROKER_USER="ingest") == ()
 
 
 def test_a_topic_that_is_no_text_is_still_one() -> None:
