@@ -137,6 +137,7 @@ def test_a_level_that_comes_back_within_the_hold_is_no_news(live: Alerting) -> N
     assert told(live.advance(heard, [], START + HOUR)) == [(0, Change.RAISED, Level.ORANGE)]
 
 
+@pytest.mark.promise("R5")
 def test_a_silent_source_keeps_the_level_and_the_hold_begins_anew(live: Alerting) -> None:
     heard = [
         warning(Level.ORANGE, START),
@@ -174,6 +175,7 @@ def test_silence_without_an_incident_makes_no_line_but_is_listed(live: Alerting)
     assert live.unwatched() == []
 
 
+@pytest.mark.promise("R10")
 def test_simulated_sources_make_an_incident_of_their_own(live: Alerting) -> None:
     heard = [
         warning(Level.RED, START, "stage-limit/sim", simulated=True),
@@ -188,6 +190,7 @@ def test_simulated_sources_make_an_incident_of_their_own(live: Alerting) -> None
     assert [latest.status for latest in standing] == [Status.ACTUAL, Status.EXERCISE]
 
 
+@pytest.mark.promise("R10")
 def test_in_a_replay_everything_is_a_test_and_a_red_clears_by_the_rule(
     replayed: Alerting,
 ) -> None:

@@ -251,6 +251,7 @@ def test_nothing_is_acknowledged_while_the_store_is_away(
     assert settled(db) == ((0, 4),)
 
 
+@pytest.mark.promise("R2")
 @pytest.mark.promise("R1")
 def test_kill_9_at_any_moment_loses_and_doubles_nothing(
     broker: RunningBroker, dsn: str, db: Database, device: Device1, listening: Callable[[], None]

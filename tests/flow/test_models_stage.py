@@ -148,6 +148,7 @@ def play(db: Database, from_at: int, until_at: int) -> None:
     clock.set_scenario(db, until_at)
 
 
+@pytest.mark.promise("R4")
 def test_a_stage_killed_again_and_again_says_what_the_pure_core_says(
     db: Database, stage: Stage
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -45,6 +46,7 @@ def test_a_repeat_is_no_news_and_each_other_value_is() -> None:
     assert rows(memory.news(batch([(1, 10, 0.5), (1, 11, 0.5)]))) == [(1, 11, 0.5)]
 
 
+@pytest.mark.promise("R4")
 @given(
     st.lists(
         st.tuples(st.integers(1, 3), st.integers(0, 5), st.sampled_from([0.0, 1.0])), max_size=40

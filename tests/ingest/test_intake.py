@@ -174,6 +174,7 @@ def test_of_a_payload_over_the_limit_the_beginning_is_kept() -> None:
     assert len(take(large[:10_000], max_payload_bytes=10_000).readings) == 1
 
 
+@pytest.mark.promise("R2")
 def test_a_repeat_changes_nothing_whatever_it_says() -> None:
     worker = intake()
     worker.take([Arrival(TOPIC, stage(1, boot=1, seq=0), NOW)])
@@ -362,6 +363,7 @@ def everything(commits: list[Commit]) -> tuple[Any, ...]:
     )
 
 
+@pytest.mark.promise("R4")
 @given(MESSAGES, st.lists(st.integers(0, 14), max_size=4))
 @settings(max_examples=100, deadline=None)
 def test_any_batching_of_the_same_arrivals_stores_the_same(
@@ -373,6 +375,7 @@ def test_any_batching_of_the_same_arrivals_stores_the_same(
     assert everything(pieces) == everything([intake().take(arrivals)])
 
 
+@pytest.mark.promise("R2")
 @given(MESSAGES, st.integers(0, 14))
 @settings(max_examples=100, deadline=None)
 def test_a_kill_between_commit_and_acknowledgement_changes_nothing(

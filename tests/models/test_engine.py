@@ -160,6 +160,7 @@ def test_a_suspect_reading_counts() -> None:
     assert [w.level for w in said] == [Level.RED]
 
 
+@pytest.mark.promise("R5")
 def test_silence_turns_a_source_grey_on_the_grid_and_the_next_reading_ends_it() -> None:
     registry, running = engine(network("a"))
     first = rows(registry, "a-stage", [0.1, 0.1])
@@ -211,6 +212,7 @@ def test_a_clock_that_was_set_back_mutes_a_series_only_until_it_counts_as_silent
     assert said[1].decided_at < at(480)
 
 
+@pytest.mark.promise("R10")
 def test_simulated_series_are_marked() -> None:
     registry, running = engine(network("a", "sim"))
     both = [rows(registry, f"{name}-stage", [2.5, 2.6]) for name in ("a", "sim")]
@@ -234,6 +236,7 @@ def test_bytes_that_are_no_snapshot_are_refused() -> None:
         running.load(b"\x93garbage")
 
 
+@pytest.mark.promise("R5")
 def test_a_changed_registry_keeps_the_rest_and_never_clears() -> None:
     registry, running = engine(network("a", "b"))
     both = [rows(registry, f"{name}-stage", [0.1, 2.5, 2.6]) for name in ("a", "b")]
@@ -251,6 +254,7 @@ def test_a_changed_registry_keeps_the_rest_and_never_clears() -> None:
     ]
 
 
+@pytest.mark.promise("R5")
 def test_changed_parameters_start_afresh_without_clearing() -> None:
     registry, running = engine(network("a"))
     running.advance(rows(registry, "a-stage", [2.5, 2.6]), at(150))
@@ -305,6 +309,7 @@ def whole_run(seed: int) -> tuple[list[HazardWarning], bytes]:
     return said, running.save()
 
 
+@pytest.mark.promise("R4")
 @MANY
 @given(seed=st.integers(0, 50), cuts=st.lists(st.floats(0, 8400), max_size=12))
 def test_any_chunks_of_the_same_arrivals_give_the_same(seed: int, cuts: list[float]) -> None:
@@ -343,6 +348,7 @@ def test_the_order_of_series_in_the_registry_does_not_matter(seed: int, order: l
     assert running.advance(renumbered, END) == whole_run(seed)[0]
 
 
+@pytest.mark.promise("R4")
 @MANY
 @given(seed=st.integers(0, 50), shuffle=st.integers(0, 1000))
 def test_any_order_of_late_rows_gives_the_same(seed: int, shuffle: int) -> None:

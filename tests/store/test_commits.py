@@ -55,6 +55,7 @@ def test_every_column_comes_back_as_it_was_stored(db: Database) -> None:
     assert db.run("SELECT worker, batch FROM reading") == [(3, 1)] * 3
 
 
+@pytest.mark.promise("R2")
 def test_the_same_reading_again_changes_nothing(db: Database, store: Store) -> None:
     assert store([(1, 0, 5.0), (2, 0, 6.0)]) == Committed(1, 2, 0, 0)
     assert store([(2, 0, 6.0), (1, 0, 5.0)], 10) == Committed(2, 0, 2, 0)
@@ -87,6 +88,7 @@ def test_older_rows_are_stored_whatever_order_they_come_in(db: Database, store: 
     assert rows(db) == [(1, -43_200_000, 4.0), (1, 50, 2.0), (1, 100, 1.0), (1, 200, 3.0)]
 
 
+@pytest.mark.promise("R2")
 def test_a_commit_sent_again_after_a_revision_does_not_undo_it(db: Database, store: Store) -> None:
     first, second = (Settled(1, 7, ((0, 0),)),), (Settled(1, 7, ((1, 1),)),)
     db.run("INSERT INTO lab VALUES ('l', '')")
@@ -164,6 +166,7 @@ def test_a_transaction_rolled_back_around_a_commit_takes_it_back(
     assert rows(db) == [(1, 0, 5.0), (1, 86400, 6.0)]
 
 
+@pytest.mark.promise("R2")
 def test_two_writers_with_the_same_keys_store_each_row_once(
     dsn: str, db: Database, store: Store
 ) -> None:
@@ -257,6 +260,7 @@ def test_what_is_gone_is_kept_apart_from_what_is_settled(enrolled: Database, sto
     assert readings.gone(enrolled) == {(1, 6): ((0, 9),), (1, 7): ((5, 10), (20, 21))}
 
 
+@pytest.mark.promise("R2")
 def test_a_message_declared_gone_is_stored_when_it_comes_and_is_gone_no_more(
     enrolled: Database, store: Store
 ) -> None:

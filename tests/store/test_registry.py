@@ -89,6 +89,7 @@ def test_a_replaced_sensor_ends_one_deployment_and_begins_another(
     assert spans == [("gauge", at, at + 3600), ("gauge-2", at + 3600, None)]
 
 
+@pytest.mark.promise("R10")
 def test_a_series_that_a_simulated_device_ever_fed_stays_simulated(
     enrolled: Database, network: Network
 ) -> None:
@@ -99,6 +100,7 @@ def test_a_series_that_a_simulated_device_ever_fed_stays_simulated(
     assert registry.load(enrolled).simulated(4)
 
 
+@pytest.mark.promise("R10")
 def test_the_simulated_mark_and_the_unit_of_stored_series_cannot_be_changed(
     enrolled: Database, network: Network
 ) -> None:

@@ -90,6 +90,7 @@ def test_an_incident_stands_where_its_last_change_left_it(db: Database) -> None:
     assert incidents.history(db, "nobody") == []
 
 
+@pytest.mark.promise("R5")
 def test_a_blind_incident_stays_and_a_green_one_is_over(db: Database) -> None:
     blind = later(RAISED, 60, change="blind", blind=True)
     incidents.append(db, [RAISED])
@@ -111,6 +112,7 @@ def test_a_higher_level_asks_for_acknowledgement_again(db: Database) -> None:
     assert incidents.current(db)[0].acknowledged_at is None
 
 
+@pytest.mark.promise("R7")
 def test_a_message_is_pending_until_it_is_delivered(db: Database) -> None:
     first = outbox.put(db, "mqtt", "a/b", b"\0x", True, "alert-1")
     second = outbox.put(db, "log", "", b"", False, "alert-2")
@@ -129,6 +131,7 @@ def test_a_message_is_pending_until_it_is_delivered(db: Database) -> None:
     ]
 
 
+@pytest.mark.promise("R7")
 def test_an_outbox_message_goes_with_its_transaction(db: Database) -> None:
     def fail() -> None:
         with db.transaction():
