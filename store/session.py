@@ -6,6 +6,7 @@ what an operator must mend becomes `SettingsError`; anything else is a mistake i
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +15,9 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from records.errors import SettingsError, StoreUnavailable
+
+# Every error that it logs while it cleans up is also raised, and said by who catches it.
+logging.getLogger("psycopg").setLevel(logging.ERROR)
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -10,7 +11,8 @@ from psycopg.conninfo import make_conninfo
 
 from records.errors import SettingsError, StoreUnavailable
 from records.levels import Hazard
-from store import migrations, stages
+from records.network import Lab, Network
+from store import migrations, registry, stages
 from store.connection import connect
 from store.embedded import EmbeddedServer
 from store.session import explain
@@ -78,6 +80,18 @@ def test_a_server_that_may_lose_commits_is_refused(dsn: str) -> None:
 )
 def test_an_error_says_what_to_do(error: psycopg.Error, words: str) -> None:
     assert words in explain(error)
+
+
+def test_a_read_only_database_is_said_once(dsn: str, caplog: pytest.LogCaptureFixture) -> None:
+    options = "-c default_transaction_read_only=on"
+    lab = tuple(Lab(id=f"lab-{n}") for n in range(200))
+    network = Network(lab=lab, station=(), device=(), series=())
+    with (
+        closing(connect(make_conninfo(dsn, options=options), stage="test")) as db,
+        pytest.raises(StoreUnavailable, match="the database is read-only"),
+    ):
+        registry.enrol(db, network)
+    assert caplog.messages == []
 
 
 def test_an_unmigrated_or_newer_database_is_refused(dsn: str) -> None:
