@@ -159,7 +159,8 @@ def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
     raise AssertionError("the screens did not start")
 
 
-@pytest.fixture(scope="session")
+# No wider: as long as Playwright runs, no other test of this process could run a loop of its own.
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(

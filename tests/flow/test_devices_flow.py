@@ -1,4 +1,6 @@
-"""The simulated devices as a process, on the embedded broker: wills, receipts, restarts."""
+"""The simulated devices as a process, on either broker: wills, receipts, restarts."""
+
+from __future__ import annotations
 
 import json
 import os
@@ -15,7 +17,7 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from devices.network import network
-from hoshyar.broker import wait_until_ready
+from tests.flow.conftest import RunningBroker
 
 HOST = "127.0.0.1"
 PATIENCE_S = 40.0
@@ -28,11 +30,10 @@ def free_port() -> int:
 
 
 class Children:
-    """Processes of one test: a broker and a simulation, which may be killed and started again."""
+    """The simulation of one test, which may be killed and started again."""
 
     def __init__(self, home: Path, port: int) -> None:
         self.home = home
-        self.port = port
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith("HOSHYAR_")},
@@ -45,8 +46,6 @@ class Children:
         self._running[module] = subprocess.Popen(
             [sys.executable, "-m", module], env=self._environment
         )
-        if module == "hoshyar.broker":
-            assert wait_until_ready(HOST, self.port, PATIENCE_S)
 
     def end(self, module: str, number: signal.Signals) -> int:
         child = self._running.pop(module)
@@ -116,16 +115,15 @@ def eventually(fact: Callable[[], bool]) -> None:
 
 
 @pytest.fixture
-def children(tmp_path: Path) -> Iterator[Children]:
-    found = Children(tmp_path, free_port())
-    found.start("hoshyar.broker")
+def children(tmp_path: Path, broker: RunningBroker) -> Iterator[Children]:
+    found = Children(tmp_path, broker.address.port)
     yield found
     found.end_all()
 
 
 @pytest.fixture
-def server(children: Children) -> Iterator[Server]:
-    found = Server(children.port)
+def server(broker: RunningBroker) -> Iterator[Server]:
+    found = Server(broker.address.port)
     yield found
     found.close()
 
@@ -163,15 +161,15 @@ def test_a_killed_device_is_offline_by_its_will_and_comes_back_with_what_nobody_
 
 
 def test_after_a_restart_of_the_broker_the_devices_go_on(
-    children: Children, server: Server
+    children: Children, server: Server, broker: RunningBroker
 ) -> None:
     children.start("devices")
     eventually(lambda: len(server.statuses) == 30)
     boot = int(str(server.statuses["gauge-gwadar"]["boot"]))
-    children.end("hoshyar.broker", signal.SIGKILL)
-    time.sleep(3.0)
+    broker.kill()
+    time.sleep(3.0)  # samples that the devices have to keep
     server.messages.clear()
-    children.start("hoshyar.broker")
+    broker.start()
     eventually(lambda: len({device for device, *_ in server.messages}) == 30)
 
     def nothing_is_missing() -> bool:

@@ -220,7 +220,7 @@ def test_ctrl_c_in_a_replay_leaves_nothing(case: Path, tmp_path: Path) -> None:
 
 def test_a_paced_replay_gives_the_same_lines(case: Path, in_process: bytes, tmp_path: Path) -> None:
     out = tmp_path / "alerts.jsonl"
-    done = run("replay", case, "--speed", "20000", "--alerts", out)
+    done = run("replay", case, "--speed", "60000", "--alerts", out)
     assert done.returncode == 0, done.stderr
     assert out.read_bytes() == in_process
 

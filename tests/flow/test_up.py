@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -38,8 +39,8 @@ def running(data: Path) -> Iterator[Command]:
         command.force()
 
 
-def stage(data: Path, name: str) -> dict[str, Any]:
-    return next(s for s in status(data)["stages"] if s["name"] == name)
+def part(found: dict[str, Any], name: str) -> dict[str, Any]:
+    return next(s for s in found["stages"] if s["name"] == name)
 
 
 def test_status_says_what_runs_and_what_is_stored(running: Command, data: Path) -> None:
@@ -88,24 +89,24 @@ def test_the_doctor_finds_nothing_wrong(running: Command, data: Path) -> None:
 def test_a_part_killed_with_9_comes_back_and_readings_go_on(
     running: Command, data: Path, name: str
 ) -> None:
-    before = stage(data, name)
-    stored = status(data)["readings_stored"]
+    found_before = status(data)
+    before, stored = part(found_before, name), found_before["readings_stored"]
     os.kill(before["pid"], signal.SIGKILL)
 
-    def is_back() -> bool:
+    def mended() -> bool:
         done = run("status", "--data", data, "--json")
         if done.returncode != 0:
             return False  # the database itself is on its way
-        now = stage(data, name)
-        return now["state"] == "running" and now["pid"] not in {None, before["pid"]}
+        found = json.loads(done.stdout)
+        now = part(found, name)
+        return (
+            now["pid"] not in {None, before["pid"]}
+            and {s["state"] for s in found["stages"]} == {"running"}
+            and found["readings_stored"] > stored
+        )
 
-    until(is_back, f"{name} comes back")
-    after = stage(data, name)
-    assert after["restarts"] == before["restarts"] + 1
-    until(lambda: status(data)["readings_stored"] > stored, "readings go on")
-    until(
-        lambda: {s["state"] for s in status(data)["stages"]} == {"running"}, "all parts run again"
-    )
+    until(mended, f"{name} comes back, all parts run and readings go on")
+    assert part(status(data), name)["restarts"] == before["restarts"] + 1
 
 
 def test_ctrl_c_stops_everything_and_leaves_nothing(running: Command, data: Path) -> None:
