@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
 
+from alerts.lifecycle import Change
 from alerts.naming import sentence
 from records.network import Network
 from records.statements import AlertChange
 from records.times import text
 
+# Changes that say why the level is what it is; the others say what somebody did about it.
+_SETTING = frozenset({Change.RAISED, Change.ESCALATED, Change.EASED, Change.RETURNED})
 NAMELESS = Network(lab=(), station=(), device=(), series=())
 
 
@@ -37,6 +40,12 @@ def fields(change: AlertChange, network: Network = NAMELESS) -> dict[str, Any]:
         "detector": change.detector,
         "status": change.status.value,
     }
+
+
+def telling(history: Sequence[AlertChange]) -> AlertChange:
+    """The change that says why an incident has its level: the last one that set it."""
+    setting = [change for change in history if change.change in _SETTING]
+    return (setting or history)[-1]
 
 
 def line(change: AlertChange, network: Network = NAMELESS) -> bytes:

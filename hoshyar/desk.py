@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from alerts import actions
-from alerts.lines import fields
+from alerts.lines import fields, telling
+from alerts.naming import sentence
 from hoshyar.access import opened
 from records import times
 from records.errors import InputError
@@ -14,13 +15,18 @@ from store import incidents, registry
 
 
 def open_incidents(data: Path | None) -> list[dict[str, Any]]:
-    """Incidents that are not over: an alert line's fields, and who acknowledged it, since when."""
+    """Incidents that are not over: an alert line's fields, and who acknowledged it, since when.
+
+    The reason is that of the level, whatever people have done about it since.
+    """
     with opened(data) as db:
         current = incidents.current(db)
         network = registry.load(db).network
+        why = {i.last.alert: telling(incidents.history(db, i.last.alert)) for i in current}
     return [
         {
             **fields(incident.last, network),
+            "reason": sentence(why[incident.last.alert].reason, network, "en"),
             "opened_at": times.text(incident.opened_at),
             "acknowledged_by": incident.acknowledged_by,
         }

@@ -13,8 +13,9 @@ import time
 from dataclasses import replace
 
 from alerts import memory
+from alerts.lines import telling
 from lab_ui.hub import Hub
-from lab_ui.picture import Picture, telling
+from lab_ui.picture import Picture
 from records import times
 from records.clock import Clock
 from records.errors import SettingsError, StoreUnavailable

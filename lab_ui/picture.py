@@ -18,8 +18,6 @@ from store.registry import Registry
 from store.stages import Stage
 
 SILENT_STAGE_S = 15.0  # a stage beats every 2 s; after this long without a beat it is shown as down
-# Changes that say why the level is what it is; the others say what somebody did about it.
-LEVEL_CHANGES = frozenset({"raised", "escalated", "eased", "returned"})
 WATCHERS = ("ingest", "models", "alerts")  # without one of these nothing is watched
 
 
@@ -143,9 +141,3 @@ def _last_rows(series: np.ndarray) -> list[int]:
     """Places of each series' last row."""
     _, places = np.unique(series[::-1], return_index=True)
     return [len(series) - 1 - int(place) for place in places]
-
-
-def telling(history: Sequence[AlertChange]) -> AlertChange:
-    """The change that says why an incident has its level: the last one that set it."""
-    setting = [change for change in history if change.change in LEVEL_CHANGES]
-    return (setting or history)[-1]

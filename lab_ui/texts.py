@@ -24,6 +24,7 @@ TEXTS = {
     "blind": "blind: a sensor behind this is silent",
     "lead": "expected in",
     "lead_over": "expected now",
+    "under_way": "under way",
     "lead_past": "expected {age} ago",
     "event": "One event with",
     "closed": "Closed in the last 24 hours",

@@ -187,6 +187,9 @@ def test_an_incident_is_listed_and_acknowledged_as_on_the_desk(enrolled: str) ->
         "Amina",
         "seen",
     )
+    (found,) = answer(enrolled, "alert", "list")
+    assert found["acknowledged_by"] == "Amina"
+    assert found["reason"] == "It rises at Old bridge.", "the reason of the level stays"
     for refused, why in ((words, "acknowledged already"), ((*words[:2], "other"), "no open alert")):
         done = command(enrolled, *refused[:3], "--person", "Bilal")
         assert (done.returncode, done.stderr.count("\n")) == (2, 1)

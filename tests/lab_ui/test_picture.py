@@ -8,7 +8,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from lab_ui.picture import Last, Picture, telling
+from alerts.lines import telling
+from lab_ui.picture import Last, Picture
 from records import times
 from records.clock import ScenarioClock
 from records.levels import Flag, Hazard, Level, Status

@@ -67,15 +67,18 @@ export function count(number, stale) {
 
 const JUST_NOW_MS = 120000;
 
-// "expected in 12:30", then "expected now", then how long ago; nothing where no onset is known.
+// "expected in 12:30", then "expected now", then how long ago; or "under way". Nothing where
+// no onset is known.
 export function leadTime(element, incident, texts, now) {
   if (incident.onset === null) return;
   const left = incident.onset - now;
-  const text = left > 0 ? texts.lead : texts.lead_over;
-  const said = left > -JUST_NOW_MS
+  // What had begun when it was said is no expectation that has passed: it goes on.
+  const begun = incident.onset <= incident.said;
+  const text = left > 0 ? texts.lead : begun ? texts.under_way : texts.lead_over;
+  const said = begun || left > -JUST_NOW_MS
     ? node("span", { class: "muted", text })
     : filled(texts.lead_past, { age: node("bdi", { dir: "ltr", class: "past", text: age(-left) }) });
-  if (left <= -JUST_NOW_MS) said.classList.add("muted");
+  if (!begun && left <= -JUST_NOW_MS) said.classList.add("muted");
   element.replaceChildren(said, ...(left > 0 ? [" ", bdi(countdown(left))] : []));
 }
 
