@@ -112,8 +112,8 @@ TABLE: dict[State, dict[Input, tuple[Change, State]]] = {
     },
 }
 
-NOT_SAID = "No source has said {level} or higher for {minutes} minutes."
-DUE_NOW = "No source has said red for {minutes} minutes: the all-clear takes two people and a note."
+NOT_SAID = "No source has said {level} or higher for {minutes} min."
+DUE_NOW = "No source has said red for {minutes} min: the all-clear takes two people and a note."
 BACK = "A source says {level} again."
 SILENT = "No readings now from {stations}: the level is kept."
 SEEN_AGAIN = "Every source that this alert rests on reports again."

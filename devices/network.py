@@ -6,7 +6,7 @@ from devices.instruments import INSTRUMENTS
 from devices.places import AREAS, LABS, stations
 from records.network import DetectorChoice, Device, Network, Series
 
-LATE_AFTER_S = 120.0
+LATE_AFTER_S = 60.0
 
 # The plant's vibration zones have no recordings behind them yet, so they must be chosen.
 DETECTORS = (

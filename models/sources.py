@@ -18,7 +18,7 @@ from records.network import Series
 from records.statements import HazardWarning, Phrase
 from store.directory import Registry
 
-SILENT = "No reading of {quantity} at {station} for more than {minutes} minutes."
+SILENT = "No reading of {quantity} at {station} for more than {minutes} min."
 RETURNED = "Readings of {quantity} at {station} are coming in again."
 UNFOLLOWED = "{detector} no longer follows this; nobody can say whether it is over."
 JOINT_ENDED = "The signs of danger have ended."

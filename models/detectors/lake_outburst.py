@@ -37,15 +37,15 @@ EMPTYING = "The lake at {lake} has fallen by {drop} m: it is emptying."
 CONFIRMED = "The lake at {lake} has fallen by {drop} m and the river is rising at {station}."
 FALLING_LEAD = (
     "The lake at {lake} has fallen by {drop} m and goes on falling. "
-    "A flood wave would be here in about {minutes} minutes."
+    "A flood wave would be here in about {minutes} min."
 )
 EMPTYING_LEAD = (
     "The lake at {lake} has fallen by {drop} m: it is emptying. "
-    "The flood wave is expected here in about {minutes} minutes."
+    "The flood wave is expected here in about {minutes} min."
 )
 CONFIRMED_LEAD = (
     "The lake at {lake} has fallen by {drop} m and the river is rising at {station}. "
-    "The flood wave is expected here in about {minutes} minutes."
+    "The flood wave is expected here in about {minutes} min."
 )
 LAKE_SILENT = "No sensor at {lake} sends readings; nobody can say whether the lake empties."
 
