@@ -36,10 +36,10 @@ Floats = NDArray[np.float64]
 
 
 class Verdict(NamedTuple):
-    """flag: QARTOD number (uint8); checks: bits of `Check` that raised it (uint8)."""
+    """flag: QARTOD number (uint8); checks: bits of `Check` that raised it (uint16)."""
 
     flag: NDArray[np.uint8]
-    checks: NDArray[np.uint8]
+    checks: NDArray[np.uint16]
 
 
 @dataclass(slots=True, eq=False)
@@ -89,11 +89,11 @@ class Checks:
         message are taken by `measured_at`. The rows' own `flag` and `checks` are not read.
         """
         number, value = rows.series, rows.value
-        checks = np.zeros(len(rows), np.uint8)
+        checks = np.zeros(len(rows), np.uint16)
         out = (value < self._limits.low[number]) | (value > self._limits.high[number])
         ahead = rows.measured_at > rows.received_at + _AHEAD
-        checks[out] |= np.uint8(Check.GROSS_RANGE)
-        checks[ahead] |= np.uint8(Check.CLOCK)
+        checks[out] |= np.uint16(Check.GROSS_RANGE)
+        checks[ahead] |= np.uint16(Check.CLOCK)
         evaluated = np.zeros(len(rows), np.bool_)
         able = np.flatnonzero(~(rows.late | ahead))
         if len(able):
@@ -148,7 +148,7 @@ class Checks:
         place: Ints = here - np.maximum.accumulate(np.where(begins, here, 0))
         return place
 
-    def _compare(self, runs: _Runs, checks: NDArray[np.uint8], evaluated: Bools) -> None:
+    def _compare(self, runs: _Runs, checks: NDArray[np.uint16], evaluated: Bools) -> None:
         series, value, place = runs.series, runs.value, runs.place
         limits = self._limits
         one, two, three = (_shifted(value, steps) for steps in (1, 2, 3))
@@ -168,7 +168,7 @@ class Checks:
             (Check.SPIKE, far & (place >= _BEFORE)),
             (Check.FLAT_LINE, flat),
         ):
-            checks[rows[new & hit & ~runs.cut]] |= np.uint8(check)
+            checks[rows[new & hit & ~runs.cut]] |= np.uint16(check)
         # Not evaluated: too few values before it for some test that applies to its series.
         unsure = (np.isfinite(limits.rate[series]) & (place < 1)) | (
             np.isfinite(limits.spike[series]) & (place < _BEFORE)

@@ -82,7 +82,7 @@ class Gathering:
             received_at=received_at,
             value=value,
             flag=np.zeros(len(slot), np.uint8),
-            checks=np.zeros(len(slot), np.uint8),
+            checks=np.zeros(len(slot), np.uint16),
             late=received_at - measured_at > table.late_after[slot],
         )
         if refused:

@@ -56,6 +56,12 @@ class Check(IntEnum):
     RATE_OF_CHANGE = 4
     FLAT_LINE = 8
     CLOCK = 16
+    CLIMATOLOGY = 32
+    ATTENUATED_SIGNAL = 64
+    NEIGHBOUR = 128
+    GAP = 256
+    SYNTAX = 512
+    LOCATION = 1024
 
 
 class Status(StrEnum):

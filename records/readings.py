@@ -19,7 +19,7 @@ class ReadingBatch:
     received_at  int64    arrival of the message, microseconds since 1970 UTC
     value        float64  in the series' unit, always finite
     flag         uint8    live QARTOD flag (`records.levels.Flag`)
-    checks       uint8    bits of `records.levels.Check` that set the flag
+    checks       uint16   bits of `records.levels.Check` that set the flag
     late         bool     over its series' `late_after`: kept, but never raises a live warning
     """
 
@@ -28,7 +28,7 @@ class ReadingBatch:
     received_at: NDArray[np.int64]
     value: NDArray[np.float64]
     flag: NDArray[np.uint8]
-    checks: NDArray[np.uint8]
+    checks: NDArray[np.uint16]
     late: NDArray[np.bool_]
 
     def __post_init__(self) -> None:
@@ -49,7 +49,7 @@ class ReadingBatch:
         return self.take(np.lexsort((self.measured_at, self.series, self.received_at)))
 
 
-_DTYPES = (np.int32, np.int64, np.int64, np.float64, np.uint8, np.uint8, np.bool_)
+_DTYPES = (np.int32, np.int64, np.int64, np.float64, np.uint8, np.uint16, np.bool_)
 
 
 def empty() -> ReadingBatch:

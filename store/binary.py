@@ -78,7 +78,7 @@ def unpack(groups: Sequence[Sequence[bytes]]) -> tuple[ReadingBatch, NDArray[Any
         received_at=column["received_at"].astype(np.int64) + _SHIFT,
         value=column["value"].astype(np.float64),
         flag=column["flag"].astype(np.uint8),
-        checks=column["checks"].astype(np.uint8),
+        checks=column["checks"].astype(np.uint16),
         late=column["late"].astype(np.bool_),
     )
     origin = np.empty(len(readings), ORIGIN)

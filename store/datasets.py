@@ -108,7 +108,7 @@ def _variables(
             column(readings.flag.astype(np.int8), Flag.MISSING),
             _flag_attributes(series),
         ),
-        f"{name}_checks": (column(readings.checks.astype(np.int8), 0), _check_attributes(series)),
+        f"{name}_checks": (column(readings.checks.astype(np.int16), 0), _check_attributes(series)),
         f"{name}_late": (
             column(readings.late.astype(np.int8), 0),
             {
@@ -171,7 +171,7 @@ def _flag_attributes(series: Series) -> dict[str, Any]:
 def _check_attributes(series: Series) -> dict[str, Any]:
     return {
         "long_name": f"tests that set the flag of {series.id}",
-        "flag_masks": np.array([check.value for check in Check], np.int8),
+        "flag_masks": np.array([check.value for check in Check], np.int16),
         "flag_meanings": " ".join(check.name.lower() for check in Check),
     }
 

@@ -72,7 +72,7 @@ def stream(start_at: int) -> ReadingBatch:
         received_at=at + SECOND,
         value=value[kept],
         flag=np.ones(count, np.uint8),
-        checks=np.zeros(count, np.uint8),
+        checks=np.zeros(count, np.uint16),
         late=np.zeros(count, np.bool_),
     ).by_arrival()
 

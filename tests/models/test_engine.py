@@ -70,7 +70,7 @@ def rows(
         received_at=measured_at + round(delay_s * SECOND),
         value=np.array(values, np.float64),
         flag=np.full(count, flag, np.uint8),
-        checks=np.zeros(count, np.uint8),
+        checks=np.zeros(count, np.uint16),
         late=np.full(count, late, np.bool_),
     )
 

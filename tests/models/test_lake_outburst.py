@@ -86,7 +86,7 @@ def run(
         received_at=at,
         value=(values + noise)[series, step],
         flag=np.ones(count, np.uint8),
-        checks=np.zeros(count, np.uint8),
+        checks=np.zeros(count, np.uint16),
         late=np.zeros(count, np.bool_),
     )
     engine = Engine(registry, started_at=START)

@@ -109,7 +109,7 @@ def batch_of() -> Callable[..., ReadingBatch]:
             received_at=np.full(len(rows), T0 + round(received_s * 1e6), np.int64),
             value=np.array([row[2] for row in rows], np.float64),
             flag=np.ones(len(rows), np.uint8),
-            checks=np.zeros(len(rows), np.uint8),
+            checks=np.zeros(len(rows), np.uint16),
             late=np.zeros(len(rows), np.bool_),
         )
 

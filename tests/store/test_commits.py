@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from records.errors import Reason
+from records.levels import Check
 from records.readings import ReadingBatch
 from store import commits, quarantine, readings
 from store.connection import Database, connect
@@ -42,7 +43,7 @@ def test_every_column_comes_back_as_it_was_stored(db: Database) -> None:
         received_at=np.array([T0 + 5, T0 + 6, T0 + 6], np.int64),
         value=np.array([-0.5, 1e300, 5e-324]),
         flag=np.array([1, 4, 9], np.uint8),
-        checks=np.array([0, 17, 255], np.uint8),
+        checks=np.array([0, 17, sum(Check)], np.uint16),
         late=np.array([False, True, False]),
     )
     done = readings.commit(db, Commit(3, T0 + 6, "senml/1", "qc/1", batch))
