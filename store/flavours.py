@@ -1,7 +1,7 @@
 """How readings are laid out by time: the one place where kinds of PostgreSQL differ.
 
-Plain PostgreSQL has range partitions. A server with hypertables gets its own `Flavour`, chosen in
-`detect` by what the server can do, not by what it calls itself.
+Plain PostgreSQL has range partitions, a server with TimescaleDB hypertables. Which one it is shows
+in `detect` by what the server can do, not by what it calls itself.
 """
 
 from __future__ import annotations
@@ -9,24 +9,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from store.partitions import Span, span_for
+from store.range_partitions import RangePartitions
 from store.session import Connection
 
 if TYPE_CHECKING:
     from store.connection import Database
 
-# Any fixed number: writers that need a new partition take turns.
-_TURN = 0x70617274
-
 
 class Flavour(Protocol):
-    """What a migration and a writer need of the layout."""
+    """What a migration, a writer and the upkeep need of the layout.
+
+    Days are counted since 1970-01-01 UTC. A *part* is a partition or a chunk: a table of its own
+    with the rows of a span of days.
+    """
 
     layout: str
     """What follows the columns of table `reading` when it is created."""
 
     def make_ready(self, db: Database, days: Sequence[int], today: int) -> None:
-        """Inside a transaction: see that rows of these days (since 1970) can be stored.
+        """Inside a transaction: see that rows of these days can be stored.
 
         `today` is the day of arrival.
         """
@@ -34,50 +35,20 @@ class Flavour(Protocol):
     def forget(self) -> None:
         """The transaction in which something was made ready was rolled back."""
 
+    def make_ahead(self, db: Database, today: int) -> None:
+        """See that rows of today and the next days can be stored before the first one comes."""
 
-class RangePartitions:
-    """Daily range partitions, made on demand, never a DEFAULT one (it blocks its successors)."""
+    def drop_before(self, db: Database, day: int) -> list[str]:
+        """Drop the parts that hold nothing of `day` or later; their names, oldest first."""
 
-    layout = "PARTITION BY RANGE (measured_at)"
+    def compact_before(self, db: Database, day: int) -> list[str]:
+        """Make the parts that hold nothing of `day` or later small, again where late rows came.
 
-    def __init__(self) -> None:
-        self._spans: list[Span] = []
+        Their names, oldest first. Rows stay where the same statements find and change them.
+        """
 
-    def make_ready(self, db: Database, days: Sequence[int], today: int) -> None:
-        if not self._missing(days):
-            return
-        db.run("SELECT pg_advisory_xact_lock(%s)", (_TURN,))
-        self._spans = stored_spans(db)
-        for day in self._missing(days):
-            if not any(day in span for span in self._spans):
-                span = span_for(day, today, self._spans)
-                _attach(db, span)
-                self._spans.append(span)
-
-    def forget(self) -> None:
-        self._spans = []
-
-    def _missing(self, days: Sequence[int]) -> list[int]:
-        return [day for day in days if not any(day in span for span in self._spans)]
-
-
-def stored_spans(db: Database) -> list[Span]:
-    """The spans of the partitions that there are."""
-    rows = db.run(
-        "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
-        " WHERE i.inhparent = 'reading'::regclass"
-    )
-    return [Span.named(row[0]) for row in rows]
-
-
-def _attach(db: Database, span: Span) -> None:
-    # Made apart and attached: that leaves readers and writers of the other partitions alone,
-    # where CREATE TABLE ... PARTITION OF would lock them all out.
-    db.run(f"CREATE TABLE {span.name} (LIKE reading INCLUDING ALL)")
-    db.run(
-        f"ALTER TABLE reading ATTACH PARTITION {span.name}"
-        f" FOR VALUES FROM ('{span.first_text}') TO ('{span.end_text}')"
-    )
+    def size_bytes(self, db: Database) -> int:
+        """What all readings take on disk, indexes and all."""
 
 
 def detect(_: Connection) -> Flavour:

@@ -1,0 +1,85 @@
+"""Plain PostgreSQL: daily range partitions, made on demand and ahead, dropped by retention."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from store.partitions import Span, span_for
+
+if TYPE_CHECKING:
+    from store.connection import Database
+
+# Any fixed number: writers that need a new partition take turns.
+_TURN = 0x70617274
+AHEAD_DAYS = 2
+
+
+class RangePartitions:
+    """Daily range partitions, made on demand, never a DEFAULT one (it blocks its successors)."""
+
+    layout = "PARTITION BY RANGE (measured_at)"
+
+    def __init__(self) -> None:
+        self._spans: list[Span] = []
+
+    def make_ready(self, db: Database, days: Sequence[int], today: int) -> None:
+        if not self._missing(days):
+            return
+        db.run("SELECT pg_advisory_xact_lock(%s)", (_TURN,))
+        self._spans = stored_spans(db)
+        for day in self._missing(days):
+            if not any(day in span for span in self._spans):
+                span = span_for(day, today, self._spans)
+                _attach(db, span)
+                self._spans.append(span)
+
+    def forget(self) -> None:
+        self._spans = []
+
+    def make_ahead(self, db: Database, today: int) -> None:
+        with db.transaction():
+            self.make_ready(db, range(today, today + 1 + AHEAD_DAYS), today)
+
+    def drop_before(self, db: Database, day: int) -> list[str]:
+        old = sorted(
+            (span for span in stored_spans(db) if span.end <= day), key=lambda span: span.first
+        )
+        self.forget()
+        for span in old:
+            with db.transaction():
+                db.run(f"ALTER TABLE reading DETACH PARTITION {span.name}")
+                db.run(f"DROP TABLE {span.name}")
+        return [span.name for span in old]
+
+    def compact_before(self, db: Database, day: int) -> list[str]:  # noqa: ARG002
+        return []
+
+    def size_bytes(self, db: Database) -> int:
+        rows = db.run(
+            "SELECT coalesce(sum(pg_total_relation_size(inhrelid)), 0)::int8 FROM pg_inherits"
+            " WHERE inhparent = 'reading'::regclass"
+        )
+        return int(rows[0][0])
+
+    def _missing(self, days: Sequence[int]) -> list[int]:
+        return [day for day in days if not any(day in span for span in self._spans)]
+
+
+def stored_spans(db: Database) -> list[Span]:
+    """The spans of the partitions that there are."""
+    rows = db.run(
+        "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
+        " WHERE i.inhparent = 'reading'::regclass"
+    )
+    return [Span.named(row[0]) for row in rows]
+
+
+def _attach(db: Database, span: Span) -> None:
+    # Made apart and attached: that leaves readers and writers of the other partitions alone,
+    # where CREATE TABLE ... PARTITION OF would lock them all out.
+    db.run(f"CREATE TABLE {span.name} (LIKE reading INCLUDING ALL)")
+    db.run(
+        f"ALTER TABLE reading ATTACH PARTITION {span.name}"
+        f" FOR VALUES FROM ('{span.first_text}') TO ('{span.end_text}')"
+    )
