@@ -33,6 +33,7 @@ STAGES = {
     "models": ("-m", "models", "watch"),
     "alerts": ("-m", "alerts"),
     "lab_ui": ("-m", "lab_ui"),
+    "upkeep": ("-m", "hoshyar.upkeep"),
 }
 # Devices know the broker alone, so they can't say in the store that they live.
 SILENT = {"devices"}

@@ -18,6 +18,8 @@ from store.flavours import Flavour, detect
 from store.newest import Newest
 from store.session import open_session, translated
 
+_GIVE_WAY_S = 1
+
 
 class Database:
     """A connection that one thread uses. Made by `connect`; close it when done.
@@ -55,6 +57,10 @@ class Database:
             said = list(self._connection.notifies(timeout=timeout_s, stop_after=1))
             said += self._connection.notifies(timeout=0)
         return bool(said)
+
+    def give_way(self) -> None:
+        """Fail rather than wait for a lock: who waits for a strong one stops all behind it."""
+        self.run(f"SET lock_timeout = '{_GIVE_WAY_S}s'")
 
     def close(self) -> None:
         self._connection.close()

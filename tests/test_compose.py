@@ -28,7 +28,7 @@ COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = sorted(name for name, service in SERVICES.items() if "build" in service)
 ONE_SHOT = {"migrate", "enrol"}
-STAGES = {"ingest", "models", "alerts", "lab_ui", "devices"}
+STAGES = {"ingest", "models", "alerts", "lab_ui", "upkeep", "devices"}
 BROKER_CONF = (ROOT / "docker/mosquitto/mosquitto.conf").read_text("utf-8")
 # What scripts/make-secrets writes, and the variables that each file sets.
 SECRETS = {

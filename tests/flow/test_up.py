@@ -15,7 +15,7 @@ import pytest
 from tests.flow.conftest import RunningBroker
 from tests.flow.running import Command, free_port, gone, run, status, until
 
-PARTS = ["broker", "database", "ingest", "devices", "models", "alerts", "lab_ui"]
+PARTS = ["broker", "database", "ingest", "devices", "models", "alerts", "lab_ui", "upkeep"]
 
 
 def up(data: Path) -> Command:

@@ -1,0 +1,1 @@
+"""The stage that looks after the store: `python -m hoshyar.upkeep`."""

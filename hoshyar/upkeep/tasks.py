@@ -1,0 +1,40 @@
+"""What is done to the store from time to time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from records.settings import Settings
+from records.times import DAY
+from store.connection import Database
+
+AHEAD_DAYS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One row of the table.
+
+    every_s  from the end of one turn to the next
+    run      one turn, in transactions of its own and about a second long, at `now_at`
+             (microseconds). True when work is left: the next turn then comes at once, after those
+             of the other tasks that are due
+    """
+
+    name: str
+    every_s: float
+    run: Callable[[Database, int], bool]
+
+
+def table(_: Settings) -> tuple[Task, ...]:
+    """Every task, in the order in which they are done when several are due."""
+    return (Task("partitions ahead", 600, partitions_ahead),)
+
+
+def partitions_ahead(db: Database, now_at: int) -> bool:
+    """Days to come have their place before their first reading: midnight costs no lock."""
+    today = now_at // DAY
+    with db.transaction():
+        db.flavour.make_ready(db, range(today, today + 1 + AHEAD_DAYS), today)
+    return False
