@@ -9,8 +9,6 @@ from records.settings import Settings
 from records.times import DAY
 from store.connection import Database
 
-AHEAD_DAYS = 3
-
 
 @dataclass(frozen=True, slots=True)
 class Task:
@@ -34,7 +32,5 @@ def table(_: Settings) -> tuple[Task, ...]:
 
 def partitions_ahead(db: Database, now_at: int) -> bool:
     """Days to come have their place before their first reading: midnight costs no lock."""
-    today = now_at // DAY
-    with db.transaction():
-        db.flavour.make_ready(db, range(today, today + 1 + AHEAD_DAYS), today)
+    db.flavour.make_ahead(db, now_at // DAY)
     return False

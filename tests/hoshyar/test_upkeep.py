@@ -117,7 +117,6 @@ def test_the_days_to_come_have_their_partitions(db: Database) -> None:
         "reading_20231114_20231115",
         "reading_20231115_20231116",
         "reading_20231116_20231117",
-        "reading_20231117_20231118",
     ]
 
 
