@@ -12,18 +12,19 @@ from typing import NamedTuple
 
 from ingest import limits, senml, statuses
 from ingest.checks import Checks
+from ingest.decoders import CHANNELS, SENML, Content, Decoder, Identity
 from ingest.feeds import Feeds
 from ingest.gathering import Gathering
 from ingest.ledger import Answer, Ledger, Ranges, Receipt
 from ingest.limits import LimitTable
 from ingest.recent import Recent, digest
+from ingest.senml import Columns
 from records import topics
 from records.errors import BadMessage, Reason
 from records.readings import ReadingBatch, empty
 from store.readings import Commit, DeviceStatus, Quarantined
 from store.registry import Registry
 
-_READINGS = frozenset({"readings", "backlog"})
 # Of a message over the limit, enough is kept to see what it is and who sent it.
 KEPT_OF_TOO_LARGE_BYTES = 4096
 _MOST_TOPICS = 50_000
@@ -40,12 +41,17 @@ class Arrival(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where a topic leads. `device` is the registry's number, None where `fault` says why."""
+    """Where a topic leads. `device` is the registry's number, None where `fault` says why.
+
+    `decoder` reads what is settled by its number or its bytes; None where there is a fault and for
+    channels that are not settled.
+    """
 
     device: int | None
     device_id: str
     channel: str
     fault: BadMessage | None = None
+    decoder: Decoder | None = None
 
 
 @dataclass(slots=True)
@@ -116,19 +122,16 @@ class Intake:
         batch = _Batch(Gathering(), [], [], [])
         for arrival in arrivals:
             route = self._routes.get(arrival.topic) or self._route(arrival.topic)
-            if (
-                route.fault is None
-                and route.channel in _READINGS
-                and 0 < len(arrival.payload) <= self._max_payload_bytes
-            ):
-                self._take_readings(arrival, route, batch)
+            decoder = route.decoder
+            if decoder is not None and 0 < len(arrival.payload) <= self._max_payload_bytes:
+                self._take_message(arrival, route, decoder, batch)
             else:
                 self._take_other(arrival, route, batch)
         readings = self._readings(batch)
         return Commit(
             worker=self._worker,
             received_at=batch.latest,
-            decoder=senml.VERSION,
+            decoder=SENML.version,
             rules=limits.VERSION,
             readings=readings,
             settled=self._ledger.news(),
@@ -169,35 +172,49 @@ class Intake:
         if owner != lab:
             fault = BadMessage(Reason.WRONG_LAB, f"{device} belongs to {owner}")
             return Route(number, device, channel, fault)
-        return Route(number, device, channel)
+        return Route(number, device, channel, decoder=CHANNELS.get(channel))
 
-    def _take_readings(self, arrival: Arrival, route: Route, batch: _Batch) -> None:
-        identity = None
+    def _take_message(
+        self, arrival: Arrival, route: Route, decoder: Decoder, batch: _Batch
+    ) -> None:
         try:
-            entries = senml.decode(arrival.payload)
-            first = entries[0]
-            if self._scenario and first.received_at is not None:
-                arrival = arrival._replace(received_at=_label(first.received_at))
-            identity = senml.identity(first)
+            message = decoder.decode(arrival.payload)
+            if self._scenario and (label := decoder.label(message)) is not None:
+                arrival = arrival._replace(received_at=_label(label))
+            identity = decoder.identity(message)
         except BadMessage as fault:
-            self._refuse(arrival, route, fault, batch, senml.claimed(arrival.payload))
+            self._refuse(arrival, route, fault, batch, decoder.claimed(arrival.payload))
             return
         sequenced = self._settle(arrival, route, identity)
         if sequenced is None:
             return
         try:
-            columns = senml.columns(entries)
-            slots = self._feeds.slots(route.device_id, columns)
+            found = decoder.content(message, arrival.received_at)
+            if isinstance(found, Columns):
+                self._take_columns(arrival, route, found, sequenced, batch)
+            else:
+                self._take_content(arrival, route, found, sequenced, batch)
         except BadMessage as fault:
             self._quarantine(arrival, route, fault, batch)
             return
         batch.latest = max(batch.latest, arrival.received_at)
+
+    def _take_columns(
+        self, arrival: Arrival, route: Route, columns: Columns, sequenced: bool, batch: _Batch
+    ) -> None:
+        slots = self._feeds.slots(route.device_id, columns)
         batch.messages.append((arrival, route))
         batch.gathering.add(slots, columns.values, columns.seconds, arrival.received_at, sequenced)
 
-    def _settle(
-        self, arrival: Arrival, route: Route, identity: tuple[int, int] | None
-    ) -> bool | None:
+    def _take_content(
+        self, arrival: Arrival, route: Route, content: Content, sequenced: bool, batch: _Batch
+    ) -> None:
+        if content.packets:
+            raise BadMessage(Reason.UNDECODABLE, "waveforms are kept here until they are read")
+        if content.columns is not None:
+            self._take_columns(arrival, route, content.columns, sequenced, batch)
+
+    def _settle(self, arrival: Arrival, route: Route, identity: Identity | None) -> bool | None:
         """True: settled by its number; False: new by its bytes; None: a repeat."""
         if identity is not None and route.device is not None:
             key = (route.device, identity[0])
@@ -244,7 +261,7 @@ class Intake:
         route: Route,
         fault: BadMessage,
         batch: _Batch,
-        claim: tuple[int, int] | None,
+        claim: Identity | None,
     ) -> None:
         if self._settle(arrival, route, claim) is not None:
             self._quarantine(arrival, route, fault, batch)

@@ -1,0 +1,72 @@
+"""Which decoder reads what: one file a format, all of them used in the same four steps.
+
+A decoder is asked in this order: `decode` the bytes, `identity`, and, of a message that is no
+repeat, `content`. Of bytes that can't be decoded, `claimed` says what they seem to be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+from ingest import senml
+from ingest.senml import Columns, Entry
+from records.waveforms import Packet
+
+Identity = tuple[int, int]
+
+
+class Content(NamedTuple):
+    """What a message holds beside or instead of columns.
+
+    columns  readings, None for none
+    packets  evenly sampled stretches
+    state    what the message says of its device, "" where it says nothing
+    """
+
+    columns: Columns | None = None
+    packets: tuple[Packet, ...] = ()
+    state: Literal["online", "offline", ""] = ""
+
+
+def _nothing(_: Any) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Decoder:
+    """One format. All but `identity` and `claimed` raise BadMessage, and `identity` may.
+
+    version   stands with every batch
+    decode    payload -> the message in a form of the decoder's own
+    content   message, its arrival (microseconds) -> what it holds
+    identity  message -> (boot, seq), None for a message without: a hash of its bytes stands for it
+    claimed   payload that can't be decoded -> (boot, seq) if they are plain to see
+    label     message -> its arrival as a replay says it, None where it doesn't
+    device    message -> the device that it names, where the topic doesn't
+    """
+
+    version: str
+    decode: Callable[[bytes], Any]
+    content: Callable[[Any, int], Columns | Content]
+    identity: Callable[[Any], Identity | None] = _nothing
+    claimed: Callable[[bytes], Identity | None] = _nothing
+    label: Callable[[Any], object] = _nothing
+    device: Callable[[Any], str] | None = None
+
+
+def _columns(entries: list[Entry], _: int) -> Columns:
+    return senml.columns(entries)
+
+
+def _first_identity(entries: list[Entry]) -> Identity | None:
+    return senml.identity(entries[0])
+
+
+def _first_label(entries: list[Entry]) -> object:
+    return entries[0].received_at
+
+
+SENML = Decoder(senml.VERSION, senml.decode, _columns, _first_identity, senml.claimed, _first_label)
+CHANNELS = {"readings": SENML, "backlog": SENML}

@@ -1,0 +1,28 @@
+"""Evenly sampled channels as packets: one start, one rate, many samples; never a row a sample."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Packet:
+    """A stretch of one sensing point's one quantity, as a device sent it.
+
+    point     sensing point of the device, `main` where it has one only
+    quantity  name of the quantity (`records.quantities`)
+    unit      UCUM unit of the samples, None for the series' own
+    start_at  device time of the first sample, microseconds since 1970 UTC
+    rate_hz   samples a second, finite and above 0
+    samples   n values in `unit`, float32 or float64, in order of time; at least one
+    """
+
+    point: str
+    quantity: str
+    unit: str | None
+    start_at: int
+    rate_hz: float
+    samples: NDArray[np.float32] | NDArray[np.float64]
