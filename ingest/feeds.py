@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.senml import Columns
+from ingest.senml import SUM, Columns
 from records.errors import BadMessage, Reason
-from records.quantities import conversion, quantity
+from records.quantities import INTEGRALS, QUANTITIES, conversion, quantity
 from records.times import SECOND
 from store.registry import Registry
 
@@ -65,19 +65,23 @@ class Feeds:
         return [slots[key] for key in columns.keys]
 
     def _resolve(self, device: str, name: str, unit: str | None) -> tuple[int, float, float, int]:
-        number = self._number(device, name)
-        series = self._registry.series(number)
-        factor, offset = (1.0, 0.0) if unit is None else conversion(unit, series.unit)
+        single = name.removesuffix(SUM)
+        point, word = _parts(device, single)
+        measured = quantity(word).name
+        if single == name:
+            series = self._registry.series(self._number(device, point, measured, name))
+            factor, offset = (1.0, 0.0) if unit is None else conversion(unit, series.unit)
+        else:
+            whole, of_seconds = INTEGRALS.get(measured, ("", ""))
+            series = self._registry.series(self._number(device, point, whole, name))
+            factor, offset = conversion(of_seconds, series.unit)
+            if unit is not None:
+                factor *= conversion(unit, QUANTITIES[measured].unit)[0]
+        number = self._registry.series_number[series.id]
         return number, factor, offset, round(series.late_after_s * SECOND)
 
-    def _number(self, device: str, name: str) -> int:
-        """Series of `[{device}/][{point}:]{quantity}`."""
-        whose, slash, rest = name.rpartition("/")
-        if slash and whose != device:
-            raise BadMessage(Reason.UNKNOWN_QUANTITY, f"{_shown(name)} names another device")
-        point, colon, word = rest.rpartition(":")
-        measured = quantity(word)
-        feed = (device, point if colon else "main", measured.name)
+    def _number(self, device: str, point: str, measured: str, name: str) -> int:
+        feed = (device, point, measured)
         number = self._registry.feeds.get(feed)
         if number is None:
             raise BadMessage(Reason.UNKNOWN_QUANTITY, f"{_shown(name)} is not measured there")
@@ -94,6 +98,15 @@ class Feeds:
                 np.array(late, np.int64),
             )
         return self._table
+
+
+def _parts(device: str, name: str) -> tuple[str, str]:
+    """Point and quantity of `[{device}/][{point}:]{quantity}`."""
+    whose, slash, rest = name.rpartition("/")
+    if slash and whose != device:
+        raise BadMessage(Reason.UNKNOWN_QUANTITY, f"{_shown(name)} names another device")
+    point, colon, word = rest.rpartition(":")
+    return (point if colon else "main"), word
 
 
 def _shown(name: str) -> str:

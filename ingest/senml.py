@@ -1,15 +1,17 @@
 """SenML (RFC 8428) in JSON or CBOR: bytes to columns, or one BadMessage that says why not.
 
 The first byte tells the two apart. Three labels of ours stand in the first record: `boot`, `seq`
-and, in replays, `received_at` (docs/wire-format.md). Only numbers are taken as values.
+and, in replays, `received_at` (docs/wire-format.md). Numbers are taken as values, and sums (the
+integral over time of what has the name) under a name of their own. A message's size is bounded, so
+that the worst bytes cost milliseconds.
 """
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from io import BytesIO
+from math import isfinite
 from typing import Any, NamedTuple
 
 import cbor2
@@ -22,7 +24,13 @@ VERSION = "senml-1"
 # RFC 8428: a lower time is relative to now.
 RELATIVE_BELOW_S = 2.0**28
 LARGEST_SEQUENCE = 2**62
+# The default version too; every record of a message must have the same.
 _NEWEST_SENML = 10
+# Bounds of one message: what a reader of untrusted bytes may spend in time and memory.
+MOST_RECORDS = 10_000
+MOST_CBOR_BYTES = 131_072
+# Behind the name of a record: its sum. No SenML name has a blank.
+SUM = " sum"
 
 
 class Entry(msgspec.Struct, gc=False):
@@ -36,11 +44,11 @@ class Entry(msgspec.Struct, gc=False):
     bt: float | None = None
     bu: str | None = None
     bv: float | None = None
-    bver: float | None = None
-    bs: Any = None
-    s: Any = None
-    vs: Any = None
-    vb: Any = None
+    bver: int | None = None
+    bs: float | None = None
+    s: float | None = None
+    vs: str | None = None
+    vb: bool | None = None
     vd: Any = None
     boot: Any = None
     seq: Any = None
@@ -51,7 +59,8 @@ class Columns(NamedTuple):
     """The values of one message, n each.
 
     base     `bn` and `bu` that hold for every key
-    keys     (name, unit) of each value; the whole name is the base's and then this one
+    keys     (name, unit) of each value; the whole name is the base's and then this one; a sum has
+             `SUM` behind its name, and the unit of what is summed
     values   numbers as sent, finite or not
     seconds  time of each, seconds since 1970 or relative to arrival
     """
@@ -63,12 +72,19 @@ class Columns(NamedTuple):
 
 
 _JSON = msgspec.json.Decoder(list[Entry])
+_RAW = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
 _SPACE = b" \t\r\n"
-_MUST_UNDERSTAND = re.compile(rb'_"\s*:')
-# Both are possessive and begin at a token's start only, so hostile bytes cost linear time.
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
-_NUMBER = re.compile(rb"(?<![\w.+-])-?(?:(?:NaN|Infinity|nan|inf)\b|\d[\d.]*+(?:[eE][+-]?\d++)?)")
-_LONGEST_NUMBER = 400
+# An underscore before a closing quote and a colon, also where it is written as an escape.
+_MUST_UNDERSTAND = re.compile(rb'(?:_|\\u005[fF])"\s*:')
+# Texts, and numbers that no double holds. Possessive, each from a token's start only, so hostile
+# bytes cost linear time. A number of 309 digits or an exponent of 309 is over the largest double.
+_NOT_FINITE = re.compile(
+    rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)'
+    rb"|(?<![\w.+-])-?(?:(NaN|Infinity|nan|inf)\b"
+    rb"|(\d{309,}+(?:\.\d*+)?(?:[eE][+-]?\d++)?|\d++(?:\.\d*+)?[eE]\+?0*+\d{3,}+))",
+    re.DOTALL,
+)
+_MOST_PLACES = 2_000
 _CLAIM = {
     label: re.compile(rb'"%s"\s*:\s*(\d{1,19})\s*[,}]' % label.encode())
     for label in ("boot", "seq")
@@ -107,9 +123,12 @@ def _is_cbor(payload: bytes) -> bool:
 
 
 def _from_json(payload: bytes) -> list[Entry]:
-    if b'_"' in payload and _MUST_UNDERSTAND.search(payload):
-        raise BadMessage(Reason.UNDECODABLE, "a label ending in _ that must be understood")
+    # Braces may also stand in a text or below an unknown label; nobody writes so many there.
+    if payload.count(b"{") > MOST_RECORDS:
+        raise BadMessage(Reason.TOO_LARGE, f"more than {MOST_RECORDS} records")
     try:
+        if _MUST_UNDERSTAND.search(payload):
+            _understand(label for record in _RAW.decode(payload) for label in record)
         return _JSON.decode(payload)
     except RecursionError:
         raise BadMessage(Reason.UNDECODABLE, "nested too deeply") from None
@@ -121,33 +140,18 @@ def _from_json(payload: bytes) -> list[Entry]:
 
 def _decodes_when_finite(payload: bytes) -> bool:
     """True when only numbers that no double holds keep the message from being SenML."""
-    found = 0
-
-    def zero(match: re.Match[bytes]) -> bytes:
-        nonlocal found
-        if _is_finite(match[0]):
-            return match[0]
-        found += 1
-        return b"0"
-
-    pieces, end = [], 0
-    for text in _STRING.finditer(payload):
-        pieces += [_NUMBER.sub(zero, payload[end : text.start()]), text[0]]
-        end = text.end()
-    pieces.append(_NUMBER.sub(zero, payload[end:]))
-    if not found:
-        return False
+    pieces: list[bytes] = []
+    end = 0
+    for match in _NOT_FINITE.finditer(payload):
+        if match[1] or (match[2] and not isfinite(float(match[2]))):
+            pieces += [payload[end : match.start()], b"0"]
+            end = match.end()
+            if len(pieces) > 2 * _MOST_PLACES:
+                return False
     try:
-        return bool(_JSON.decode(b"".join(pieces)))
+        return bool(pieces and _JSON.decode(b"".join([*pieces, payload[end:]])))
     except (ValueError, RecursionError):
         return False
-
-
-def _is_finite(number: bytes) -> bool:
-    try:
-        return len(number) <= _LONGEST_NUMBER and math.isfinite(float(number))
-    except ValueError:
-        return True  # no number at all: another mistake than this one
 
 
 _CBOR_LABELS = {
@@ -156,20 +160,39 @@ _CBOR_LABELS = {
 }  # fmt: skip
 
 
+def _understand(labels: Iterable[object]) -> None:
+    """Raises BadMessage for a label that may not be ignored: of those none is known here."""
+    for label in labels:
+        if isinstance(label, str) and label.endswith("_"):
+            found = f"{ascii(label)[:80]} must be understood"
+            raise BadMessage(Reason.UNDECODABLE, found)
+
+
 def _refuse(*_: Any) -> Any:
-    raise ValueError("tags are not used in SenML")
+    raise ValueError("of all tags SenML uses that of decimal fractions alone")
 
 
-# Tags make dates, fractions with huge exponents, regular expressions and the like: none is needed.
-_NO_TAGS = dict.fromkeys((*range(6), *range(21, 38), 43000, 55799), _refuse) | dict.fromkeys(
+def _decimal_fraction(found: Any, *_: Any) -> float:
+    """Tag 4: [exponent of ten, mantissa]. An exponent that says nothing to a double is bounded."""
+    if not (isinstance(found, list | tuple) and [type(part) for part in found] == [int, int]):
+        raise ValueError("a decimal fraction is two whole numbers")
+    exponent, mantissa = found
+    return float(f"{mantissa}e{max(-400, min(exponent, 400))}")
+
+
+# Tags make dates, regular expressions and the like: one of them is SenML's.
+_TAGS = dict.fromkeys((*range(6), *range(21, 38), 43000, 55799), _refuse) | dict.fromkeys(
     (100, 101, 258, 260, 261, 1004), _refuse
 )
+_TAGS[4] = _decimal_fraction
 
 
 def _from_cbor(payload: bytes) -> list[Entry]:
+    if len(payload) > MOST_CBOR_BYTES:
+        raise BadMessage(Reason.TOO_LARGE, f"{len(payload)} bytes of CBOR")
     file = BytesIO(payload)
     try:
-        decoder = cbor2.CBORDecoder(file, tag_hook=_refuse, semantic_decoders=_NO_TAGS, max_depth=4)
+        decoder = cbor2.CBORDecoder(file, tag_hook=_refuse, semantic_decoders=_TAGS, max_depth=4)
         records = [_labelled(record) for record in decoder.decode()]
         if file.tell() < len(payload):
             raise ValueError("bytes after the array")
@@ -182,9 +205,7 @@ def _labelled(record: Any) -> dict[str, Any]:
     if not isinstance(record, dict):
         raise ValueError("a record is not a map")
     labels = {_CBOR_LABELS.get(key, key): value for key, value in record.items()}
-    for label in labels:
-        if isinstance(label, str) and label.endswith("_"):
-            raise ValueError("a label ending in _ that must be understood")
+    _understand(labels)
     return {label: value for label, value in labels.items() if isinstance(label, str)}
 
 
@@ -220,7 +241,8 @@ def claimed(payload: bytes) -> tuple[int, int] | None:
 
 
 def columns(entries: list[Entry]) -> Columns:
-    """Base values resolved. Raises BadMessage (`undecodable`) where a record has no number."""
+    """Base values resolved. Raises BadMessage where a record has no number (`undecodable`, or
+    `not numeric` for a text, a boolean or data)."""
     names, units, values, times, bn, bt, bu, bv, bver, bs, s, vs, vb, vd, *_ = zip(
         *map(astuple, entries), strict=True
     )
@@ -239,7 +261,8 @@ def columns(entries: list[Entry]) -> Columns:
 
 
 def _resolved(entries: list[Entry]) -> Columns:
-    name, time, unit, value = "", 0.0, None, 0.0
+    _check_version(entries)
+    name, time, unit, value, total = "", 0.0, None, 0.0, 0.0
     keys: list[tuple[str, str | None]] = []
     values: list[float] = []
     seconds: list[float] = []
@@ -248,23 +271,36 @@ def _resolved(entries: list[Entry]) -> Columns:
         time = time if entry.bt is None else entry.bt
         unit = unit if entry.bu is None else entry.bu
         value = value if entry.bv is None else entry.bv
-        if _has_value(entry, place):
-            keys.append((name + entry.n, unit if entry.u is None else entry.u))
-            values.append(value + (entry.v or 0.0))
-            seconds.append(time + entry.t)
+        total = total if entry.bs is None else entry.bs
+        _check_value(entry, place)
+        for number, base, suffix in ((entry.v, value, ""), (entry.s, total, SUM)):
+            if number is not None:
+                own = unit if entry.u is None else entry.u
+                keys.append((name + entry.n + suffix, own))
+                values.append(base + number)
+                seconds.append(time + entry.t)
     if not keys:
         raise BadMessage(Reason.UNDECODABLE, "no record has a value")
     return Columns(("", None), keys, values, seconds)
 
 
-def _has_value(entry: Entry, place: int) -> bool:
-    """True for a number, False for a record of base values only; raises BadMessage else."""
+def _check_version(entries: list[Entry]) -> None:
+    """All records have one version, 10 where none is said; a newer one may mean anything."""
+    newest = version = entries[0].bver or _NEWEST_SENML
+    for place, entry in enumerate(entries):
+        version = version if entry.bver is None else entry.bver
+        if not 0 < version <= _NEWEST_SENML or version != newest:
+            found = f"record {place}: SenML version {version} among {newest}"
+            raise BadMessage(Reason.UNDECODABLE, found[:200])
+
+
+def _check_value(entry: Entry, place: int) -> None:
+    """Raises BadMessage unless it has numbers, or nothing but base values."""
     where = f"record {place}"
-    if entry.bver is not None and not 0 < entry.bver <= _NEWEST_SENML:
-        raise BadMessage(Reason.UNDECODABLE, f"{where}: SenML version {entry.bver:g}")
-    for label in ("bs", "s", "vs", "vb", "vd"):
-        if getattr(entry, label) is not None:
-            raise BadMessage(Reason.UNDECODABLE, f"{where}: only numbers are taken, not {label}")
-    if entry.v is None and (entry.n or entry.u is not None):
+    others = [label for label in ("vs", "vb", "vd") if getattr(entry, label) is not None]
+    if (others and entry.v is not None) or len(others) > 1:
+        raise BadMessage(Reason.UNDECODABLE, f"{where}: more than one value")
+    if others:
+        raise BadMessage(Reason.NOT_NUMERIC, f"{where}: {others[0]} where a number is needed")
+    if entry.v is None and entry.s is None and (entry.n or entry.u is not None):
         raise BadMessage(Reason.UNDECODABLE, f"{where}: no value")
-    return entry.v is not None

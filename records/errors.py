@@ -35,6 +35,7 @@ class Reason(StrEnum):
     EMPTY_PAYLOAD = "empty payload"
     TOO_LARGE = "too large"
     UNDECODABLE = "undecodable"
+    NOT_NUMERIC = "not numeric"
     UNKNOWN_DEVICE = "unknown device"
     WRONG_LAB = "wrong lab"
     UNKNOWN_QUANTITY = "unknown quantity"

@@ -55,6 +55,8 @@ _TABLE = (
     Quantity("electric_current", "A", -100000, 100000),
     Quantity("voltage", "V", -1000000, 1000000),
     Quantity("active_power", "kW", -1000, 30000000),
+    Quantity("energy", "kW.h", -1e12, 1e12),
+    Quantity("water_volume", "m3", -1e12, 1e12),
     Quantity("pressure", "bar", -1, 2000),
     Quantity("air_pressure", "hPa", 300, 1100, "air_pressure"),
     Quantity("wind_speed", "m/s", 0, 120, "wind_speed"),
@@ -67,6 +69,9 @@ _TABLE = (
 )
 
 QUANTITIES = {quantity.name: quantity for quantity in _TABLE}
+
+# The integral over time of a quantity, and its unit for the quantity's own unit times seconds.
+INTEGRALS = {"active_power": ("energy", "kW.s"), "discharge": ("water_volume", "m3")}
 
 # unit -> (canonical unit, factor, offset)
 _LINEAR: dict[str, tuple[str, float, float]] = {
@@ -85,6 +90,8 @@ _LINEAR: dict[str, tuple[str, float, float]] = {
     "mg": ("Gal", 0.980665, 0),
     "mA": ("A", 1e-3, 0), "kA": ("A", 1e3, 0), "mV": ("V", 1e-3, 0), "kV": ("V", 1e3, 0),
     "W": ("kW", 1e-3, 0), "MW": ("kW", 1e3, 0),
+    "kW.s": ("kW.h", 1 / 3600, 0), "kJ": ("kW.h", 1 / 3600, 0), "J": ("kW.h", 1 / 3.6e6, 0),
+    "kWh": ("kW.h", 1, 0), "W.h": ("kW.h", 1e-3, 0), "MW.h": ("kW.h", 1e3, 0),
     "Pa": ("bar", 1e-5, 0), "hPa": ("bar", 1e-3, 0), "kPa": ("bar", 1e-2, 0),
     "MPa": ("bar", 10, 0), "mbar": ("bar", 1e-3, 0), "dbar": ("bar", 0.1, 0),
     "[psi]": ("bar", 0.0689475729316836, 0),

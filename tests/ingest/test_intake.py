@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from ingest.checks import HISTORY
 from ingest.intake import KEPT_OF_TOO_LARGE_BYTES, Arrival, Intake
@@ -89,6 +90,17 @@ def test_a_message_becomes_rows_in_the_units_of_the_series() -> None:
     )  # fmt: skip
     assert commit.settled == (Settled(1, 7, ((1042, 1042),)),)
     assert commit.quarantined == ()
+
+
+def test_a_sum_is_a_reading_of_the_quantity_that_the_registry_knows_for_it() -> None:
+    both = (series(1, "gauge-1", "active_power", "kW"), series(2, "gauge-1", "energy", "kW.h"))
+    payload = senml({"n": "active_power", "u": "MW", "t": NOW / 1e6, "v": 2, "s": 7200})
+    arrivals = [Arrival(TOPIC, payload, NOW)]
+    known = Intake(Registry.of(replace(NETWORK, series=both))).take(arrivals)
+    assert rows(known.readings) == [(1, 0.0, 2000.0, False), (2, 0.0, pytest.approx(2000), False)]
+    unknown = Intake(Registry.of(replace(NETWORK, series=both[:1]))).take(arrivals)
+    assert refusals(unknown) == [(Reason.UNKNOWN_QUANTITY, 1)]
+    assert unknown.quarantined[0].detail == "'active_power sum' is not measured there"
 
 
 GOOD = stage(boot=1, seq=0)

@@ -71,7 +71,9 @@ def test_cbor_gives_the_same_columns_as_json() -> None:
 
 def test_an_unknown_label_is_ignored_but_not_one_that_must_be_understood() -> None:
     assert columns(b'[{"n":"stage_","v":1,"colour":["_"]}]').values == (1.0,)
+    assert columns(b'[{"n":"stage","v":1,"colour":{"deep_":1}}]').values == (1.0,)
     assert reason(b'[{"n":"stage","v":1,"rule_" : 1}]') is Reason.UNDECODABLE
+    assert reason(b'[{"n":"stage","v":1,"rule\\u005F":1}]') is Reason.UNDECODABLE
     assert reason(cbor2.dumps([{0: "stage", 2: 1, "rule_": 1}])) is Reason.UNDECODABLE
 
 
@@ -97,11 +99,11 @@ UNDECODABLE = {
     "a record that is null": b"[null]",
     "no value": b'[{"n":"stage"}]',
     "no value anywhere": b'[{"bn":"a","boot":1,"seq":1}]',
-    "a text value": b'[{"n":"stage","vs":"high"}]',
-    "a boolean value": b'[{"n":"stage","vb":true}]',
-    "a sum": b'[{"n":"stage","v":1,"s":2}]',
-    "a base sum": b'[{"bs":1,"n":"stage","v":1}]',
     "a newer SenML": b'[{"bver":11,"n":"stage","v":1}]',
+    "a version that is none": b'[{"bver":0,"n":"stage","v":1}]',
+    "two versions": b'[{"n":"stage","v":1},{"bver":9,"n":"stage","v":1}]',
+    "two values": b'[{"n":"stage","v":1,"vs":"high"}]',
+    "a text value that is a number": b'[{"n":"stage","vs":7}]',
     "a lone surrogate": b'[{"n":"\\ud800","v":1}]',
     "bytes that are no UTF-8": b'[{"n":"\xff","v":1}]',
     "something after it": b'[{"n":"stage","v":1}]x',
@@ -115,7 +117,6 @@ UNDECODABLE = {
     "CBOR nested deeply": b"\x81" * 5_000,
     "CBOR with something after it": cbor2.dumps([{0: "stage", 2: 1}]) + b"\0",
     "a CBOR date": cbor2.dumps([{0: "stage", 2: cbor2.CBORTag(1, 5)}]),
-    "a CBOR fraction with a huge exponent": b"\x81\xa1\x02\xc4\x82\x1b" + b"\x7f" * 8 + b"\x01",
     "a CBOR pattern": cbor2.dumps([{0: "stage", 2: cbor2.CBORTag(35, "(a*)*b")}]),
     "CBOR of numbers": cbor2.dumps([1, 2]),
 }
@@ -124,6 +125,45 @@ UNDECODABLE = {
 @pytest.mark.parametrize("payload", UNDECODABLE.values(), ids=UNDECODABLE.keys())
 def test_what_is_no_senml_is_undecodable(payload: bytes) -> None:
     assert reason(payload) is Reason.UNDECODABLE
+
+
+@pytest.mark.parametrize("value", ['"vs":"high"', '"vb":false', '"vd":"aGkg"'])
+def test_what_is_no_number_says_so(value: str) -> None:
+    assert reason(b'[{"n":"stage","v":1},{"n":"door",%s}]' % value.encode()) is Reason.NOT_NUMERIC
+    assert reason(cbor2.dumps([{0: "door", 8: b"hi"}])) is Reason.NOT_NUMERIC
+
+
+def test_a_sum_stands_beside_its_value_or_alone_upon_the_base_sum() -> None:
+    found = columns(
+        b'[{"bn":"rig/","bt":100,"bu":"W","bs":1000,"n":"active_power","v":5,"s":20},'
+        b'{"n":"active_power","t":1,"s":25},{"n":"active_power","t":2,"v":6,"ut":30}]'
+    )
+    name = "rig/active_power"
+    assert found == senml.Columns(
+        ("", None),
+        [(name, "W"), (name + senml.SUM, "W"), (name + senml.SUM, "W"), (name, "W")],
+        [5.0, 1020.0, 1025.0, 6.0],
+        [100.0, 100.0, 101.0, 102.0],
+    )
+
+
+def test_cbor_numbers_may_be_decimal_fractions() -> None:
+    def stage(exponent: Any, mantissa: Any) -> bytes:
+        return cbor2.dumps([{0: "stage", 2: cbor2.CBORTag(4, [exponent, mantissa])}])
+
+    assert columns(stage(-3, 2417)).values == (2.417,)
+    assert columns(stage(-(2**60), 1)).values == (0.0,)
+    assert columns(stage(2**60, -1)).values == (float("-inf"),)
+    assert reason(stage(1.0, 1)) is Reason.UNDECODABLE
+    assert reason(stage(1, 2**70)) is Reason.UNDECODABLE
+
+
+def test_a_message_of_more_records_than_the_bound_is_too_large() -> None:
+    record = b'{"n":"stage","v":1},'
+    most = b"[" + (record * senml.MOST_RECORDS)[:-1] + b"]"
+    assert len(columns(most).values) == senml.MOST_RECORDS
+    assert reason(b"[" + record + most[1:]) is Reason.TOO_LARGE
+    assert reason(b"\x9f" + b"\xa0" * senml.MOST_CBOR_BYTES + b"\xff") is Reason.TOO_LARGE
 
 
 def test_no_bytes_are_an_empty_payload() -> None:
