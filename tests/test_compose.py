@@ -158,7 +158,9 @@ def test_devices_give_no_signs_and_are_healthy_by_readings_that_arrive(
         if ago_s is not None:
             at = np.array([now_at - ago_s * SECOND])
             one = np.ones(1, np.uint8)
-            batch = ReadingBatch(np.array([1], np.int32), at, at, np.ones(1), one, one, one == 0)
+            batch = ReadingBatch(
+                np.array([1], np.int32), at, at, np.ones(1), one, one.astype(np.uint16), one == 0
+            )
             commit(db, Commit(0, int(at[0]), "1", "1", batch))
         found.append(is_running(status(None), "devices"))
     assert found == [False, False, True]
