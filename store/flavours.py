@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from store.hypertable import Hypertable
 from store.range_partitions import RangePartitions
 from store.session import Connection
 
@@ -51,6 +52,15 @@ class Flavour(Protocol):
         """What all readings take on disk, indexes and all."""
 
 
-def detect(_: Connection) -> Flavour:
-    """The layout for what the server at the other end can do."""
+_OFFER = (
+    "SELECT (SELECT relkind::text FROM pg_class WHERE oid = to_regclass('reading')),"
+    " EXISTS (SELECT FROM pg_proc WHERE proname = 'create_hypertable')"
+)
+
+
+def detect(connection: Connection) -> Flavour:
+    """The layout that table `reading` has; before it is made, the best one the server can do."""
+    made_as, hypertables = connection.execute(_OFFER).fetchone() or (None, False)
+    if made_as == "r" or (made_as is None and hypertables):
+        return Hypertable(connection)
     return RangePartitions()

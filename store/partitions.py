@@ -59,6 +59,15 @@ def span_for(day: int, today: int, taken: Sequence[Span]) -> Span:
     return Span(first, end)
 
 
+def width_days(day: int, today: int) -> int:
+    """How many days a chunk for `day` covers where chunks have widths, not calendar spans.
+
+    No wide one reaches today: it is narrower than the day is away.
+    """
+    away = abs(today - day)
+    return 1 if away <= _RECENT_DAYS else 30 if away <= _THIS_YEAR_DAYS else 365
+
+
 def _period(day: int, today: int) -> Span:
     if abs(today - day) <= _RECENT_DAYS:
         return Span(day, day + 1)

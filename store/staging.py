@@ -55,13 +55,13 @@ _KEEP = f"""
 INSERT INTO revision SELECT {_COLUMNS}, until_at, until_worker, until_batch
 FROM changed WHERE until_batch IS NOT NULL
 """
-_REPLACE = """
-UPDATE reading r SET (value, flag, checks, late, received_at, worker, batch)
-    = (c.value, c.flag, c.checks, c.late, c.received_at, c.worker, c.batch)
-FROM changed c
-WHERE c.known AND c.place >= 0 AND c.until_batch IS NULL
-  AND r.series = c.series AND r.measured_at = c.measured_at
-  AND r.measured_at BETWEEN %(first)s AND %(last)s
+# By key: an UPDATE that joins would make a columnstore unpack all of the time span.
+_REPLACE = f"""
+INSERT INTO reading SELECT {_COLUMNS} FROM changed
+WHERE known AND place >= 0 AND until_batch IS NULL
+ON CONFLICT (series, measured_at) DO UPDATE SET (value, flag, checks, late, received_at, worker,
+    batch) = (excluded.value, excluded.flag, excluded.checks, excluded.late, excluded.received_at,
+    excluded.worker, excluded.batch)
 """
 _ADD = f"""
 INSERT INTO reading SELECT {_COLUMNS} FROM changed WHERE NOT known AND until_batch IS NULL
@@ -102,6 +102,6 @@ def _replace(db: Database, readings: ReadingBatch) -> tuple[int, int]:
     db.run(_CHANGES, span)
     stored, changes = db.run(_COUNT)[0]
     db.run(_KEEP)
-    db.run(_REPLACE, span)
+    db.run(_REPLACE)
     db.run(_ADD)
     return stored, changes - stored

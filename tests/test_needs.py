@@ -13,6 +13,8 @@ NEEDED: dict[str, Callable[[], object]] = {
     "mosquitto is not installed": lambda: needs.program("mosquitto"),
     "chromium is not installed": lambda: needs.program("chromium"),
     "Debian's PostgreSQL is not installed": needs.postgresql,
+    "node is not installed": lambda: needs.program("node"),
+    "the TimescaleDB for tests is not installed": needs.pglite,
     "there is no folder": lambda: needs.beside("HOSHYAR_DATA", "data"),
 }
 
@@ -24,6 +26,7 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
     monkeypatch.setenv("HOSHYAR_DATA", str(tmp_path / "data"))
     monkeypatch.setattr(needs, "PLACES", str(tmp_path))
     monkeypatch.setattr(needs, "POSTGRESQL", tmp_path)
+    monkeypatch.setattr(needs, "PGLITE", tmp_path)
     return monkeypatch
 
 

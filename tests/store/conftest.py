@@ -22,16 +22,16 @@ from records.readings import ReadingBatch
 from store import readings, registry
 from store.connection import Database, connect
 from store.readings import Commit, Committed
-from tests.databases import KINDS
+from tests.databases import STORE_KINDS
 
 T0 = 1_700_000_000_000_000
 # One reading: series, seconds after T0, value.
 Row = tuple[int, float, float]
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=STORE_KINDS)
 def kind(request: pytest.FixtureRequest) -> str:
-    """What the store promises it keeps on either PostgreSQL."""
+    """What the store promises it keeps on each database."""
     found: str = request.param
     return found
 

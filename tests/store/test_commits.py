@@ -181,22 +181,6 @@ def test_two_writers_with_the_same_keys_store_each_row_once(
     assert rows(db) == [(1, 0, 1.0), (1, 10, 2.0), (1, 20, 4.0), (1, 30, 5.0)]
 
 
-def test_a_partition_that_retention_dropped_is_made_again(db: Database, store: Store) -> None:
-    store([(1, 0, 1.0), (1, 86400, 1.0)])
-    for name in [row[0] for row in db.run("SELECT relid::text FROM pg_partition_tree('reading')")]:
-        if name != "reading":
-            db.run(f"DROP TABLE {name}")
-    assert store([(1, 10, 2.0)]) == Committed(2, 1, 0, 0)
-    assert rows(db) == [(1, 10, 2.0)]
-
-
-def test_a_device_with_a_wild_clock_makes_few_partitions(db: Database, store: Store) -> None:
-    store([(1, -86400.0 * day, 1.0) for day in range(0, 8000, 7)])
-    count = db.run("SELECT count(*) FROM pg_inherits WHERE inhparent = 'reading'::regclass")[0][0]
-    assert count < 45
-    assert len(rows(db)) == 1143
-
-
 def test_a_batch_says_where_its_rows_come_from(db: Database, store: Store) -> None:
     store([(1, 0, 5.0), (1, 10, 5.0)], 20)
     store([(1, 0, 5.0), (1, 10, 6.0)], 30)

@@ -16,6 +16,7 @@ from store import migrations, registry, stages
 from store.connection import connect
 from store.embedded import EmbeddedServer
 from store.session import explain
+from tests.databases import with_sessions
 
 T0 = 1_700_000_000_000_000
 
@@ -35,6 +36,7 @@ def test_an_address_that_is_none_is_not_repeated(dsn: str) -> None:
     assert caught.value.__cause__ is None
 
 
+@with_sessions
 def test_a_wrong_password_is_not_shown(dsn: str) -> None:
     with pytest.raises(StoreUnavailable) as caught:
         connect(make_conninfo(dsn, password="secret", host="localhost"), stage="test")
@@ -61,6 +63,7 @@ def test_a_server_that_stops_makes_every_use_unavailable(tmp_path: Path) -> None
     db.close()
 
 
+@with_sessions
 def test_a_server_that_may_lose_commits_is_refused(dsn: str) -> None:
     name = psycopg.conninfo.conninfo_to_dict(dsn)["dbname"]
     with psycopg.connect(dsn, autocommit=True) as connection:
@@ -82,6 +85,7 @@ def test_an_error_says_what_to_do(error: psycopg.Error, words: str) -> None:
     assert words in explain(error)
 
 
+@with_sessions
 def test_a_read_only_database_is_said_once(dsn: str, caplog: pytest.LogCaptureFixture) -> None:
     options = "-c default_transaction_read_only=on"
     lab = tuple(Lab(id=f"lab-{n}") for n in range(200))

@@ -10,6 +10,7 @@ import pytest
 from store import follow
 from store.connection import Database, connect
 from store.readings import Committed, StoredBatch, batches_after, between, latest, newest
+from tests.databases import with_sessions
 
 T0 = 1_700_000_000_000_000
 Store = Callable[..., Committed]
@@ -67,6 +68,7 @@ def test_a_limit_cuts_between_batches_and_lets_at_least_one_through(
     assert numbers(100) == [1, 2, 3, 4, 5]
 
 
+@with_sessions
 def test_an_uncommitted_batch_is_not_seen_and_none_is_skipped(
     dsn: str, db: Database, store: Store
 ) -> None:

@@ -10,6 +10,7 @@ from records.statements import Action, AlertChange, HazardWarning, Phrase
 from store import figures, incidents, outbox, warnings
 from store.connection import Database, connect
 from store.incidents import Incident
+from tests.databases import with_sessions
 
 T0 = 1_700_000_000_000_000
 
@@ -61,6 +62,7 @@ def test_warnings_come_back_as_they_were_said(dsn: str, db: Database) -> None:
     assert warnings.after(db, 0, limit=1) == found[:1]
 
 
+@with_sessions
 def test_numbers_appear_in_the_order_of_commits(dsn: str, db: Database) -> None:
     """A follower that has read number n never misses a smaller one that was slower to commit."""
     with connect(dsn, stage="slow") as slow, slow.transaction():
