@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from ingest import senml
+from ingest import senml, waveform
 from ingest.senml import Columns, Entry
 from records.waveforms import Packet
 
@@ -68,5 +68,17 @@ def _first_label(entries: list[Entry]) -> object:
     return entries[0].received_at
 
 
+def _one_packet(message: waveform.Message, _: int) -> Content:
+    return Content(packets=(waveform.packet(message),))
+
+
 SENML = Decoder(senml.VERSION, senml.decode, _columns, _first_identity, senml.claimed, _first_label)
-CHANNELS = {"readings": SENML, "backlog": SENML}
+WAVEFORM = Decoder(
+    waveform.VERSION,
+    waveform.decode,
+    _one_packet,
+    waveform.identity,
+    senml.claimed,
+    lambda message: message.received_at,
+)
+CHANNELS = {"readings": SENML, "backlog": SENML, "waveform": WAVEFORM}

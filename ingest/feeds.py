@@ -57,14 +57,15 @@ class Feeds:
         for key in columns.keys:
             if key not in slots:
                 own = key[1] if key[1] is not None else unit
-                row = self._resolve(device, name + key[0], own)
+                row = self.resolve(device, name + key[0], own)
                 slots[key] = self._rows.setdefault(row, len(self._rows))
         if len(self._slots) >= _MOST_BASES:
             self._slots.clear()
         self._slots[device, name, unit] = slots
         return [slots[key] for key in columns.keys]
 
-    def _resolve(self, device: str, name: str, unit: str | None) -> tuple[int, float, float, int]:
+    def resolve(self, device: str, name: str, unit: str | None) -> tuple[int, float, float, int]:
+        """A row of the table. Raises as `slots`."""
         single = name.removesuffix(SUM)
         point, word = _parts(device, single)
         measured = quantity(word).name

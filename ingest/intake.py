@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from ingest import limits, senml, statuses
+from ingest import limits, senml, statuses, stretches
 from ingest.checks import Checks
 from ingest.decoders import CHANNELS, SENML, Content, Decoder, Identity
 from ingest.feeds import Feeds
@@ -24,6 +24,7 @@ from records.errors import BadMessage, Reason
 from records.readings import ReadingBatch, empty
 from store.readings import Commit, DeviceStatus, Quarantined
 from store.registry import Registry
+from store.waveforms import Waveform
 
 # Of a message over the limit, enough is kept to see what it is and who sent it.
 KEPT_OF_TOO_LARGE_BYTES = 4096
@@ -62,6 +63,7 @@ class _Batch:
     messages: list[tuple[Arrival, Route]]
     quarantined: list[Quarantined]
     statuses: list[DeviceStatus]
+    waveforms: list[Waveform]
     latest: int = 0
 
 
@@ -119,7 +121,7 @@ class Intake:
 
     def take(self, arrivals: Sequence[Arrival]) -> Commit:
         """Everything to store of these messages. Never raises for what a message says."""
-        batch = _Batch(Gathering(), [], [], [])
+        batch = _Batch(Gathering(), [], [], [], [])
         for arrival in arrivals:
             route = self._routes.get(arrival.topic) or self._route(arrival.topic)
             decoder = route.decoder
@@ -138,6 +140,7 @@ class Intake:
             gone=self._ledger.gone_news(),
             quarantined=tuple(batch.quarantined),
             statuses=tuple(batch.statuses),
+            waveforms=tuple(batch.waveforms),
         )
 
     def touched(self) -> set[tuple[int, int]]:
@@ -209,10 +212,12 @@ class Intake:
     def _take_content(
         self, arrival: Arrival, route: Route, content: Content, sequenced: bool, batch: _Batch
     ) -> None:
-        if content.packets:
-            raise BadMessage(Reason.UNDECODABLE, "waveforms are kept here until they are read")
+        found = stretches.resolved(
+            self._feeds, self._registry, route.device_id, content.packets, arrival.received_at
+        )
         if content.columns is not None:
             self._take_columns(arrival, route, content.columns, sequenced, batch)
+        batch.waveforms += found
 
     def _settle(self, arrival: Arrival, route: Route, identity: Identity | None) -> bool | None:
         """True: settled by its number; False: new by its bytes; None: a repeat."""
@@ -240,9 +245,6 @@ class Intake:
                 raise BadMessage(Reason.EMPTY_PAYLOAD)
             if route.channel == "status" and device is not None:
                 self._take_status(arrival, device, batch)
-            elif route.channel == "waveform":
-                claim = senml.claimed(payload)
-                raise BadMessage(Reason.UNDECODABLE, "waveforms are kept here until they are read")
             batch.latest = max(batch.latest, arrival.received_at)
         except BadMessage as fault:
             self._refuse(arrival, route, fault, batch, claim)

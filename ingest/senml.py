@@ -215,13 +215,20 @@ def _one_line(error: Exception) -> str:
 
 def identity(first: Entry) -> tuple[int, int] | None:
     """(boot, seq) of a message, None without them. Raises BadMessage (`bad sequence`)."""
-    boot, seq = first.boot, first.seq
+    return numbered(first.boot, first.seq)
+
+
+def numbered(boot: object, seq: object) -> tuple[int, int] | None:
+    """The two labels as a message's number, None without them. Raises as `identity`."""
     if boot is None and seq is None:
         return None
-    for label, value in (("boot", boot), ("seq", seq)):
-        if type(value) is not int or not 0 <= value <= LARGEST_SEQUENCE:
-            raise BadMessage(Reason.BAD_SEQUENCE, f"{label} is {ascii(value)[:80]}")
-    return boot, seq
+    return _whole("boot", boot), _whole("seq", seq)
+
+
+def _whole(label: str, value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= LARGEST_SEQUENCE:
+        raise BadMessage(Reason.BAD_SEQUENCE, f"{label} is {ascii(value)[:80]}")
+    return value
 
 
 def claimed(payload: bytes) -> tuple[int, int] | None:
@@ -230,7 +237,7 @@ def claimed(payload: bytes) -> tuple[int, int] | None:
     A message that will never be readable must settle, or its device would send it for ever.
     """
     head = payload[:_CLAIM_BYTES]
-    is_cbor = _is_cbor(head)
+    is_cbor = b"\x80" <= head[:1] <= b"\xbf"  # an array or, in a waveform, a map
     texts = _CBOR_CLAIM if is_cbor else _CLAIM
     found = [match for label in ("boot", "seq") if (match := texts[label].search(head))]
     if len(found) < 2:

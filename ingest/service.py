@@ -249,4 +249,5 @@ def _sessions(settings: Settings) -> list[tuple[Session, bool]]:
 
 
 def _has_news(work: Commit) -> bool:
-    return bool(len(work.readings) or work.settled or work.quarantined or work.statuses)
+    news = (work.settled, work.quarantined, work.statuses, work.waveforms)
+    return bool(len(work.readings) or any(news))

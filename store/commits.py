@@ -19,7 +19,7 @@ from records.clock import WallClock
 from records.errors import Reason
 from records.readings import ReadingBatch
 from records.times import DAY, to_datetime
-from store import ledger, staging
+from store import ledger, staging, waveforms
 from store.binary import STORED, pack
 from store.connection import Database
 from store.text import storable
@@ -72,6 +72,7 @@ class Commit:
     gone: tuple[ledger.Settled, ...] = field(default=(), kw_only=True)
     quarantined: tuple[Quarantined, ...] = ()
     statuses: tuple[DeviceStatus, ...] = ()
+    waveforms: tuple[waveforms.Waveform, ...] = field(default=(), kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,9 @@ def _attempt(db: Database, work: Commit, direct: bool) -> Committed:
         counts = _store(db, work, number, fresh, revise=not again)
         quarantined = _quarantine(db, work, number)
         _say_statuses(db, work.statuses)
+        packets = waveforms.merge(db, work.waveforms, work.worker, number, revise=not again)
         _record(db, work, Committed(number, *counts), quarantined)
+        _count_waveforms(db, work.worker, number, packets)
     if len(work.readings):
         db.newest.raise_to(work.readings.series, work.readings.measured_at)
     return Committed(number, *counts)
@@ -238,6 +241,15 @@ def _record(db: Database, work: Commit, done: Committed, quarantined: int) -> No
             f"{work.worker}:{done.number}",
         ),
     )
+
+
+def _count_waveforms(db: Database, worker: int, number: int, packets: int) -> None:
+    if packets:
+        db.run(
+            "WITH total AS (UPDATE worker SET waveforms = waveforms + %s WHERE number = %s)"
+            " UPDATE batch SET waveforms = %s WHERE worker = %s AND number = %s",
+            (packets, worker, packets, worker, number),
+        )
 
 
 def newest_of(db: Database, series: list[int]) -> dict[int, int]:

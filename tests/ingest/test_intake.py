@@ -6,6 +6,7 @@ import json
 from itertools import pairwise
 from typing import Any
 
+import cbor2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -17,6 +18,7 @@ from ingest.intake import KEPT_OF_TOO_LARGE_BYTES, Arrival, Intake
 from ingest.ledger import Receipt
 from ingest.recent import digest
 from records.errors import Reason
+from records.levels import Check
 from records.network import Device, Lab, Network, Series, Station
 from records.readings import ReadingBatch, concatenate, empty
 from records.times import DAY, HOUR, SECOND
@@ -101,6 +103,29 @@ def test_a_sum_is_a_reading_of_the_quantity_that_the_registry_knows_for_it() -> 
     unknown = Intake(Registry.of(replace(NETWORK, series=both[:1]))).take(arrivals)
     assert refusals(unknown) == [(Reason.UNKNOWN_QUANTITY, 1)]
     assert unknown.quarantined[0].detail == "'active_power sum' is not measured there"
+
+
+def test_a_waveform_packet_becomes_one_in_the_unit_of_the_series() -> None:
+    def sent(seq: int, **changed: Any) -> Arrival:
+        start = NOW / 1e6 - 700
+        whole = {"boot": 7, "seq": seq, "n": "b1:vibration", "start": start, "rate": 0.05}
+        samples = cbor2.CBORTag(85, np.array([1, 600], "<f4").tobytes())
+        payload = cbor2.dumps(whole | {"samples": samples} | changed)
+        return Arrival(TOPIC.replace("readings", "waveform"), payload, NOW)
+
+    last = sent(5)
+    arrivals = [sent(3), sent(4, u="mg"), last, last, sent(6, u="Cel"), sent(7, start=9e8)]
+    commit = intake().take(arrivals)
+    same, other, _ = commit.waveforms
+    assert (same.series, same.start_at, same.received_at, same.rate_hz, same.late) == (
+        2, NOW - 700 * SECOND, NOW, 0.05, True,
+    )  # fmt: skip
+    assert same.samples.tolist() == [1.0, 600.0]
+    assert (same.flag, same.checks, same.beyond) == (4, Check.GROSS_RANGE, 1)
+    assert other.samples.tolist() == pytest.approx([0.001, 0.6])
+    assert (other.flag, other.checks, other.beyond) == (1, 0, 0)
+    assert refusals(commit) == [(Reason.WRONG_UNIT, 1), (Reason.IMPOSSIBLE_TIME, 1)]
+    assert commit.settled == (Settled(1, 7, ((3, 7),)),)
 
 
 GOOD = stage(boot=1, seq=0)
