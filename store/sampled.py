@@ -58,7 +58,7 @@ class _Joining:
         place, samples = self.pieces[-1]
         by_base = self._since(self.first, packet) - place - len(samples)
         by_last = self._since(self.last, packet) - len(self.last.samples)
-        return round(min(by_base, by_last, key=abs))
+        return round(by_base if abs(by_base) < abs(by_last) else by_last)
 
     @staticmethod
     def _since(one: Waveform, other: Waveform) -> float:
