@@ -52,7 +52,10 @@ def _row(columns: tuple[str, ...]) -> np.dtype[Any]:
 
 
 def pack(
-    readings: ReadingBatch, worker: int, batch: int, place: NDArray[np.int64] | None = None
+    readings: ReadingBatch,
+    worker: int | NDArray[Any],
+    batch: int | NDArray[Any],
+    place: NDArray[np.int64] | None = None,
 ) -> bytes:
     """Rows of table `reading`, and where `place` is given that column after them."""
     columns = (*STORED, "place") if place is not None else STORED

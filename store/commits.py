@@ -105,11 +105,13 @@ def commit(db: Database, work: Commit) -> Committed:
 
 def _attempt(db: Database, work: Commit, direct: bool) -> Committed:
     with db.transaction():
-        number = _next_number(db, work)
+        number, packed_before = _next_number(db, work)
         again = ledger.settle(db, work.settled)
         ledger.declare_gone(db, work.gone)
         fresh = _is_fresh(db, work.readings) if direct and not again else None
-        counts = _store(db, work, number, fresh, revise=not again)
+        if fresh is not None:
+            fresh &= work.readings.measured_at >= packed_before * DAY
+        counts = _store(db, work, number, fresh, packed_before, revise=not again)
         quarantined = _quarantine(db, work, number)
         _say_statuses(db, work.statuses)
         packets = waveforms.merge(db, work.waveforms, work.worker, number, revise=not again)
@@ -120,15 +122,16 @@ def _attempt(db: Database, work: Commit, direct: bool) -> Committed:
     return Committed(number, *counts)
 
 
-def _next_number(db: Database, work: Commit) -> int:
+def _next_number(db: Database, work: Commit) -> tuple[int, int]:
+    """The batch's number, and the day before which rows may be packed (`store.packed`)."""
     # The row stays locked until the end of the transaction: numbers appear in their order.
     rows = db.run(
         "INSERT INTO worker VALUES (%s, 1, 0, 0, 0, 0, NULL)"
         " ON CONFLICT (number) DO UPDATE SET last_batch = worker.last_batch + 1"
-        " RETURNING last_batch",
+        " RETURNING last_batch, (SELECT packed_before FROM care)",
         (work.worker,),
     )
-    return int(rows[0][0])
+    return rows[0][0], rows[0][1]
 
 
 def _is_fresh(db: Database, readings: ReadingBatch) -> NDArray[np.bool_]:
@@ -146,7 +149,13 @@ def _is_fresh(db: Database, readings: ReadingBatch) -> NDArray[np.bool_]:
 
 
 def _store(
-    db: Database, work: Commit, number: int, fresh: NDArray[np.bool_] | None, *, revise: bool
+    db: Database,
+    work: Commit,
+    number: int,
+    fresh: NDArray[np.bool_] | None,
+    packed_before: int,
+    *,
+    revise: bool,
 ) -> tuple[int, int, int]:
     readings = work.readings
     if not len(readings):
@@ -160,7 +169,9 @@ def _store(
         # In the order of the key: neighbouring index entries are then filled together.
         order = np.lexsort((straight.measured_at, straight.series))
         db.copy_in(_COPY, pack(straight.take(order), work.worker, number))
-    stored, revised = staging.merge(db, careful, work.worker, number, revise=revise)
+    stored, revised = staging.merge(
+        db, careful, work.worker, number, packed_before=packed_before, revise=revise
+    )
     repeated = len(careful) - stored - revised
     return len(straight) + stored, repeated, revised
 
@@ -255,9 +266,11 @@ def _count_waveforms(db: Database, worker: int, number: int, packets: int) -> No
 def newest_of(db: Database, series: list[int]) -> dict[int, int]:
     """The newest stored time (microseconds) of these series; no entry for one without any."""
     rows = db.run(
-        "SELECT s.number, (extract(epoch FROM r.measured_at) * 1000000)::int8"
-        " FROM unnest(%s::int[]) s (number) CROSS JOIN LATERAL (SELECT measured_at FROM reading"
-        " WHERE series = s.number ORDER BY measured_at DESC LIMIT 1) r",
+        "SELECT s.number, (extract(epoch FROM greatest(r.at, p.at)) * 1000000)::int8"
+        " FROM unnest(%s::int[]) s (number) LEFT JOIN LATERAL (SELECT measured_at AS at"
+        " FROM reading WHERE series = s.number ORDER BY measured_at DESC LIMIT 1) r ON true"
+        " LEFT JOIN LATERAL (SELECT last_at AS at FROM packed WHERE series = s.number"
+        " ORDER BY day DESC LIMIT 1) p ON true WHERE r.at IS NOT NULL OR p.at IS NOT NULL",
         (series,),
     )
     return dict(rows)

@@ -18,7 +18,7 @@ from store.flavours import Flavour, detect
 from store.newest import Newest
 from store.session import open_session, translated
 
-_GIVE_WAY_S = 1
+_GIVE_WAY_MS = 200
 
 
 class Database:
@@ -60,7 +60,7 @@ class Database:
 
     def give_way(self) -> None:
         """Fail rather than wait for a lock: who waits for a strong one stops all behind it."""
-        self.run(f"SET lock_timeout = '{_GIVE_WAY_S}s'")
+        self.run(f"SET lock_timeout = '{_GIVE_WAY_MS}ms'")
 
     def close(self) -> None:
         self._connection.close()
@@ -93,7 +93,7 @@ class Database:
         ):
             copy.write(data)
 
-    def run_raw(self, statement: str, values: Sequence[Any]) -> list[list[bytes]]:
+    def run_raw(self, statement: str, values: Sequence[Any] | dict[str, Any]) -> list[list[bytes]]:
         """Rows of values in PostgreSQL's binary form, none of which may be null."""
         with translated(), self._connection.cursor(binary=True) as cursor:
             cursor.execute(statement, values)

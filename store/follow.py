@@ -9,20 +9,23 @@ from datetime import datetime
 import numpy as np
 
 from records.readings import ReadingBatch
-from records.times import from_datetime
-from store.binary import ARRAYS, STORED, unpack
+from records.times import DAY, from_datetime
 from store.connection import Database
+from store.packed import ROWS, SEGMENTS, rows
 
 _LIMIT_BATCHES = 5_000
-_COLUMNS = ", ".join(STORED)
-_SPAN = "worker = %s AND batch BETWEEN %s AND %s AND measured_at BETWEEN %s AND %s"
+_SPAN = (
+    "worker = %(worker)s AND batch BETWEEN %(first)s AND %(last)s"
+    " AND measured_at BETWEEN %(from)s AND %(to)s"
+)
 # A row that was replaced since is read from where it was moved to: a batch never changes.
 # Those come first: of two values for one key in one batch the later one is in `reading`.
 _ROWS = (
-    f"SELECT {ARRAYS} FROM ("
-    f" SELECT 0 AS now, tableoid AS part, {_COLUMNS} FROM revision WHERE {_SPAN}"
-    f" UNION ALL SELECT 1, tableoid, {_COLUMNS} FROM reading WHERE {_SPAN}) every"
-    " GROUP BY now, part ORDER BY now"
+    f"SELECT {ROWS} FROM revision WHERE {_SPAN} HAVING count(*) > 0 UNION ALL"
+    f" SELECT {ROWS} FROM reading WHERE {_SPAN} GROUP BY tableoid UNION ALL"
+    f" SELECT {SEGMENTS} WHERE last_at >= %(from)s AND first_at <= %(to)s"
+    " AND last_batch >= %(first)s AND first_batch <= %(last)s"
+    " AND day BETWEEN %(first_day)s AND %(last_day)s"
 )
 
 
@@ -72,8 +75,12 @@ def _of_worker(db: Database, worker: int, position: int, limit_rows: int) -> lis
     headers = _headers(db, worker, position, limit_rows)
     if not headers:
         return []
-    readings, origin = unpack(_rows(db, worker, headers))
+    readings, origin = rows(_rows(db, worker, headers))
     batch = origin["batch"]
+    # A packed day comes whole.
+    ours = (origin["worker"] == worker) & (batch > position) & (batch <= headers[-1].number)
+    if not ours.all():
+        readings, batch = readings.take(ours), batch[ours]
     order = np.lexsort((readings.measured_at, readings.series, readings.received_at, batch))
     readings, batch = readings.take(order), batch[order]
     numbers = [header.number for header in headers]
@@ -101,5 +108,13 @@ def _rows(db: Database, worker: int, headers: list[_Header]) -> list[list[bytes]
     lasts = [header.last for header in headers if header.last and header.rows]
     if not firsts:
         return []
-    span = (worker, headers[0].number, headers[-1].number, min(firsts), max(lasts))
-    return db.run_raw(_ROWS, (*span, *span))
+    span = {
+        "worker": worker,
+        "first": headers[0].number,
+        "last": headers[-1].number,
+        "from": min(firsts),
+        "to": max(lasts),
+        "first_day": from_datetime(min(firsts)) // DAY,
+        "last_day": from_datetime(max(lasts)) // DAY,
+    }
+    return db.run_raw(_ROWS, span)

@@ -9,22 +9,39 @@ import numpy as np
 from numpy.typing import NDArray
 
 from records.readings import ReadingBatch
-from records.times import to_datetime
-from store.binary import ARRAYS, STORED, unpack
+from records.times import DAY, to_datetime
+from store.binary import STORED
 from store.commits import newest_of
 from store.connection import Database
+from store.packed import NO_ARRAYS, ROWS, SEGMENTS, rows
 
 _COLUMNS = ", ".join(STORED)
 # An array a partition: none can outgrow the server's limit of a gigabyte.
 _BETWEEN = (
-    f"SELECT {ARRAYS} FROM reading WHERE series = ANY(%s) AND measured_at >= %s"
-    " AND measured_at < %s GROUP BY tableoid"
+    f"SELECT {ROWS} FROM reading WHERE series = ANY(%(series)s) AND measured_at >= %(from)s"
+    " AND measured_at < %(to)s GROUP BY tableoid UNION ALL"
+    f" SELECT {SEGMENTS} WHERE series = ANY(%(series)s)"
+    " AND last_at >= %(from)s AND first_at < %(to)s AND day BETWEEN %(first)s AND %(last)s"
 )
-_LATEST = (
-    f"SELECT {ARRAYS} FROM unnest(%s::int[]) s (number) CROSS JOIN LATERAL"
-    f" (SELECT {_COLUMNS} FROM reading WHERE series = s.number"
-    " ORDER BY measured_at DESC LIMIT %s) r HAVING count(*) > 0"
+# Of packed days only those that can hold one of the newest rows.
+_LATEST = f"""
+WITH loose AS MATERIALIZED (
+    SELECT r.* FROM unnest(%(series)s::int[]) s (number) CROSS JOIN LATERAL
+        (SELECT {_COLUMNS} FROM reading WHERE series = s.number
+         ORDER BY measured_at DESC LIMIT %(count)s) r
+), reached AS (
+    SELECT s.number, count(l.series) AS rows, min(l.measured_at) AS oldest_at
+    FROM unnest(%(series)s::int[]) s (number) LEFT JOIN loose l ON l.series = s.number
+    GROUP BY s.number
 )
+SELECT {ROWS} FROM loose HAVING count(*) > 0
+UNION ALL
+SELECT {NO_ARRAYS}, d.body FROM reached s CROSS JOIN LATERAL (
+    SELECT body, last_at, coalesce(sum(count) OVER (ORDER BY day DESC ROWS BETWEEN
+           UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS newer
+    FROM packed WHERE series = s.number ORDER BY day DESC LIMIT %(count)s) d
+WHERE d.newer < %(count)s AND (s.rows < %(count)s OR d.last_at > s.oldest_at)
+"""
 
 
 def between(db: Database, series: Sequence[int], from_at: int, to_at: int) -> ReadingBatch:
@@ -36,13 +53,27 @@ def with_origin(
     db: Database, series: Sequence[int], from_at: int, to_at: int
 ) -> tuple[ReadingBatch, NDArray[Any]]:
     """As `between`; beside each reading its commit, fields `worker` and `batch`."""
-    values = (list(series), to_datetime(from_at), to_datetime(to_at))
-    return _sorted(*unpack(db.run_raw(_BETWEEN, values)))
+    values = {
+        "series": list(series),
+        "from": to_datetime(from_at),
+        "to": to_datetime(to_at),
+        "first": from_at // DAY,
+        "last": to_at // DAY,
+    }
+    readings, origin = rows(db.run_raw(_BETWEEN, values))
+    # A packed day comes whole.
+    inside = (readings.measured_at >= from_at) & (readings.measured_at < to_at)
+    if not inside.all():
+        readings, origin = readings.take(inside), origin[inside]
+    return _sorted(readings, origin)
 
 
 def latest(db: Database, series: Sequence[int], count: int) -> ReadingBatch:
     """The `count` newest readings of each of these series, by (series, measured_at)."""
-    return _sorted(*unpack(db.run_raw(_LATEST, (list(series), count))))[0]
+    found = rows(db.run_raw(_LATEST, {"series": list(series), "count": count}))
+    readings, _ = _sorted(*found)
+    ends = np.searchsorted(readings.series, readings.series, "right")
+    return readings.take(ends - np.arange(len(readings)) <= count)
 
 
 def newest(db: Database) -> dict[int, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from store import packed
 from store.partitions import Span, span_for
 
 if TYPE_CHECKING:
@@ -46,18 +47,32 @@ class RangePartitions:
             (span for span in stored_spans(db) if span.end <= day), key=lambda span: span.first
         )
         self.forget()
+        db.run("DELETE FROM packed WHERE day < %s", (day,))
         for span in old:
             with db.transaction():
                 db.run(f"ALTER TABLE reading DETACH PARTITION {span.name}")
                 db.run(f"DROP TABLE {span.name}")
         return [span.name for span in old]
 
-    def compact_before(self, db: Database, day: int) -> list[str]:  # noqa: ARG002
+    def compact_before(self, db: Database, day: int) -> list[str]:
+        """One partition or a piece of it at a time: its rows go to table `packed`.
+
+        Called again, it goes on; [] when nothing is left.
+        """
+        day = packed.advance(db, day)
+        for span in sorted(stored_spans(db), key=lambda span: span.first):
+            if span.end > day:
+                continue
+            if packed.pack_part(db, span.name):
+                _drop_empty(db, span)
+                self.forget()
+            return [span.name]
         return []
 
     def size_bytes(self, db: Database) -> int:
         rows = db.run(
-            "SELECT coalesce(sum(pg_total_relation_size(inhrelid)), 0)::int8 FROM pg_inherits"
+            "SELECT coalesce(sum(pg_total_relation_size(inhrelid)), 0)::int8"
+            " + pg_total_relation_size('packed') FROM pg_inherits"
             " WHERE inhparent = 'reading'::regclass"
         )
         return int(rows[0][0])
@@ -73,6 +88,17 @@ def stored_spans(db: Database) -> list[Span]:
         " WHERE i.inhparent = 'reading'::regclass"
     )
     return [Span.named(row[0]) for row in rows]
+
+
+def _drop_empty(db: Database, span: Span) -> None:
+    with db.transaction():
+        # Its own lock and its parent's, in the order in which a writer takes them.
+        db.run("LOCK TABLE ONLY reading IN ACCESS EXCLUSIVE MODE")
+        db.run(f"LOCK TABLE {span.name} IN ACCESS EXCLUSIVE MODE")
+        # A late row may have come since.
+        if not db.run(f"SELECT 1 FROM {span.name} LIMIT 1"):
+            db.run(f"ALTER TABLE reading DETACH PARTITION {span.name}")
+            db.run(f"DROP TABLE {span.name}")
 
 
 def _attach(db: Database, span: Span) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from records.readings import ReadingBatch
-from records.times import to_datetime
+from records.times import DAY, to_datetime
+from store import packed
 from store.binary import STORED, pack
 from store.connection import Database
 
@@ -79,15 +80,26 @@ ON CONFLICT DO NOTHING RETURNING 1
 
 
 def merge(
-    db: Database, readings: ReadingBatch, worker: int, batch: int, *, revise: bool
+    db: Database,
+    readings: ReadingBatch,
+    worker: int,
+    batch: int,
+    *,
+    packed_before: int,
+    revise: bool,
 ) -> tuple[int, int]:
     """Inside a transaction: store what differs. Returns (stored, revised) rows.
+
+    packed_before  the day (since 1970) before which stored rows may be packed
 
     With `revise` false only keys that are not stored yet are added, and nothing is replaced.
     """
     if not len(readings):
         return 0, 0
     db.run("SELECT pg_advisory_xact_lock(%s)", (_TURN,))
+    old = readings.measured_at < packed_before * DAY
+    if old.any():
+        packed.open_days(db, readings.take(old))
     for statement in _MAKE:
         db.run(statement)
     db.copy_in(_COPY, pack(readings, worker, batch, np.arange(len(readings))))

