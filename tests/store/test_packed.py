@@ -18,7 +18,7 @@ from store import packed, queries, segments
 from store.binary import ORIGIN
 from store.connection import Database, connect
 from store.readings import Commit, batches_after, commit, latest, newest
-from tests.databases import Databases
+from tests.databases import Databases, with_sessions
 
 FIRST_DAY = 19_675
 TABLES = "reading, revision, packed, batch, worker"
@@ -103,6 +103,7 @@ def enrol(db: Database, number: int) -> None:
 
 
 @pytest.mark.promise("R2")
+@with_sessions
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(histories)
 def test_readers_find_the_same_with_and_without_packing(
@@ -126,6 +127,7 @@ def test_readers_find_the_same_with_and_without_packing(
     assert seen(packing) == seen(plain)
 
 
+@with_sessions
 def test_a_writer_that_remembers_too_little_stores_no_packed_row_twice(
     dsn: str, db: Database
 ) -> None:
@@ -142,6 +144,7 @@ def test_a_writer_that_remembers_too_little_stores_no_packed_row_twice(
     assert len(queries.between(db, [1], 0, (FIRST_DAY + 9) * DAY)) == 2
 
 
+@with_sessions
 def test_packing_lets_writers_pass_and_waits_for_their_turn(dsn: str, db: Database) -> None:
     received_at = (FIRST_DAY + 2) * DAY
     commit(db, Commit(0, received_at, "d", "r", batch_of([(1, 0, 0, 0.5)], received_at)))
@@ -153,6 +156,7 @@ def test_packing_lets_writers_pass_and_waits_for_their_turn(dsn: str, db: Databa
         assert packed.pack_part(db, "reading_20231114_20231115") is True
 
 
+@with_sessions
 def test_the_day_that_may_be_packed_waits_for_commits_under_way(dsn: str, db: Database) -> None:
     received_at = (FIRST_DAY + 2) * DAY
     db.give_way()
