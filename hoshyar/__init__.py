@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    import numpy as np
     import xarray as xr
 
 __all__ = ["open_dataset"]
@@ -17,12 +20,14 @@ def open_dataset(
     station: str,
     quantities: Sequence[str] | None = None,
     time: slice = slice(None),
+    as_of: str | datetime | np.datetime64 | None = None,
     data: str | Path | None = None,
 ) -> xr.Dataset:
     """A station's readings with their flags, units and provenance (see `store.datasets`).
 
     quantities  names; None for all that the station has
     time        `slice(start, stop)`, both in the span; RFC 3339 text, datetime or datetime64
+    as_of       a moment in the same forms: what was stored then; None for now
     data        data folder of a running `hoshyar up`; else HOSHYAR_HOME's, else HOSHYAR_DSN
 
     Raises SettingsError where nothing runs, InputError for an unknown station or quantity,
@@ -32,4 +37,6 @@ def open_dataset(
     from store import datasets
 
     with opened(Path(data) if data is not None else None) as db:
-        return datasets.open_dataset(db, station=station, quantities=quantities, time=time)
+        return datasets.open_dataset(
+            db, station=station, quantities=quantities, time=time, as_of=as_of
+        )

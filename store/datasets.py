@@ -16,7 +16,7 @@ from records.levels import Check, Flag
 from records.network import Series, Station
 from records.quantities import QUANTITIES
 from records.readings import ReadingBatch
-from store import queries, registry
+from store import asof, queries, registry
 from store.connection import Database
 from store.directory import Registry
 from store.units import udunits
@@ -35,6 +35,7 @@ def open_dataset(
     station: str,
     quantities: Sequence[str] | None = None,
     time: slice = slice(None),
+    as_of: Moment = None,
 ) -> xr.Dataset:
     """Readings of one station, all in memory.
 
@@ -46,17 +47,24 @@ def open_dataset(
     quantities  names; None for all that the station has
     time        from `start` up to and with `stop`: RFC 3339 text, a date (its first moment), an
                 aware datetime or a datetime64 (UTC); None for open ends
+    as_of       a moment in the same forms: readings, their live flags and the registry as they
+                were stored then (see `store.asof`); None for now
 
     Raises InputError for a station, quantity or moment that is none, and StoreUnavailable.
     """
-    known = registry.load(db)
+    then = None if as_of is None else _moment(as_of, _LAST_AT)
+    known = registry.load(db) if then is None else registry.load_as_of(db, then)
     place = next((s for s in known.network.station if s.id == station), None)
     if place is None:
         raise InputError(f"there is no station {station!r}")
     chosen = _chosen(known, station, quantities)
     first, last = _moment(time.start, _FIRST_AT), _moment(time.stop, _LAST_AT)
     numbers = [known.series_number[series.id] for series in chosen]
-    readings, origin = queries.with_origin(db, numbers, first, last + 1)
+    if then is None:
+        readings, origin = queries.with_origin(db, numbers, first, last + 1)
+    else:
+        positions = asof.positions_at(db, then)
+        readings, origin = asof.with_origin(db, numbers, first, last + 1, positions)
     moments = np.unique(readings.measured_at)
     variables: dict[str, xr.Variable] = {}
     for series, number in zip(chosen, numbers, strict=True):
@@ -64,6 +72,8 @@ def open_dataset(
         variables |= _variables(series, readings.take(rows), origin[rows], moments)
     dataset = xr.Dataset(variables, coords=_coordinates(place, moments))
     dataset.attrs = _attributes(known, place, chosen, moments)
+    if then is not None:
+        dataset.attrs["as_of"] = times.text(then)
     return dataset
 
 

@@ -10,12 +10,12 @@ import msgspec
 from records.clock import Clock, WallClock
 from records.errors import InputError
 from records.network import Area, DetectorChoice, Device, Lab, Network, Record, Series, Station
-from store import enrolment
+from store import enrolment, history
 from store.connection import Database
 from store.directory import Registry
 from store.text import moment
 
-__all__ = ["Registry", "add_device", "enrol", "load", "revoke_device", "version"]
+__all__ = ["Registry", "add_device", "enrol", "load", "load_as_of", "revoke_device", "version"]
 
 _WALL = WallClock()
 _TURN = 0x72656769
@@ -79,7 +79,13 @@ def _end(db: Database, before: Registry) -> None:
     same = after.network == before.network and after.device_number == before.device_number
     if not same:
         db.run("UPDATE registry SET version = version + 1")
+        history.keep(db, before, load(db))
         db.run("NOTIFY registry")
+
+
+def load_as_of(db: Database, as_of: int) -> Registry:
+    """The registry as it was at a moment (microseconds), from the program's clock."""
+    return history.version_at(db, as_of) or load(db)
 
 
 def load(db: Database) -> Registry:
