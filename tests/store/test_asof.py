@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import msgspec
@@ -39,10 +40,10 @@ def seconds(at: int) -> int:
     return (at - T0) // 1_000_000
 
 
-def state(db: Database, as_of: int) -> State:
-    """What the store answers about a moment."""
+def state(db: Database, as_of: int, first: int = 1) -> State:
+    """What the store answers about a moment, of two series."""
     found, origin = asof.with_origin(
-        db, [1, 2, 3], T0 - DAY, T0 + DAY, asof.positions_at(db, as_of)
+        db, [first, first + 1], T0 - DAY, T0 + DAY, asof.positions_at(db, as_of)
     )
     keys = zip(found.series.tolist(), map(seconds, found.measured_at.tolist()), strict=True)
     values = zip(
@@ -55,7 +56,9 @@ def state(db: Database, as_of: int) -> State:
     return dict(zip(keys, values, strict=True))
 
 
-_ROW = st.tuples(st.integers(1, 2), st.integers(0, 3), st.sampled_from([1.0, 2.0, 3.0]))
+# Each example has series of its own: nothing of another one is in its way.
+_FREE_SERIES = itertools.count(100, 2)
+_ROW = st.tuples(st.integers(0, 1), st.integers(0, 3), st.sampled_from([1.0, 2.0, 3.0]))
 _COMMITS = st.lists(
     st.tuples(st.integers(0, 1), st.lists(_ROW, min_size=1, max_size=5)), min_size=1, max_size=12
 )
@@ -74,15 +77,13 @@ def test_every_state_that_the_store_had_can_be_asked_for(
 ) -> None:
     """Beside a model that keeps a copy of every state; commits, repeats and revisions."""
     db = enrolled
-    for table in ("reading", "revision", "batch"):
-        db.run(f"DELETE FROM {table}")
-    db.run("UPDATE worker SET last_batch = 0")
-    db.newest.forget()
+    first = next(_FREE_SERIES)
     known: State = {}
     states: list[tuple[int, State]] = [(now(), {})]
     for step, (worker, rows) in enumerate(commits):
-        done = store(rows, 10 * step, worker=worker)
-        for series, at, value in rows:
+        own = [(first + series, at, value) for series, at, value in rows]
+        done = store(own, 10 * step, worker=worker)
+        for series, at, value in own:
             before = known.get((series, at))
             if before is None or before[0] != value:
                 known[series, at] = (value, 10 * step, worker, done.number)
@@ -90,8 +91,8 @@ def test_every_state_that_the_store_had_can_be_asked_for(
         if compact:
             db.flavour.compact_before(db, T0 // DAY + 2)
     for moment, expected in states:
-        assert state(db, moment) == expected
-    assert state(db, now()) == known
+        assert state(db, moment, first) == expected
+    assert state(db, now(), first) == known
 
 
 def test_a_moment_is_that_of_the_commit_and_not_of_the_arrival(
@@ -129,9 +130,15 @@ def test_a_clock_that_was_set_back_leaves_states_that_were(
 def test_of_a_row_between_two_clocks_there_is_one(enrolled: Database, store: Store) -> None:
     for worker, value in ((0, 1.0), (1, 2.0), (0, 3.0)):
         store([(1, 0, value)], worker=worker)
-    for positions, value in (({}, []), ({0: 1}, [1.0]), ({0: 1, 1: 1}, [2.0]), ({0: 2}, [3.0])):
+    expected: list[tuple[dict[int, int], list[float]]] = [
+        ({}, []),
+        ({0: 1}, [1.0]),
+        ({0: 1, 1: 1}, [2.0]),
+        ({0: 2}, [3.0]),
+    ]
+    for positions, values in expected:
         found, _ = asof.with_origin(enrolled, [1], 0, T0 + DAY, positions)
-        assert found.value.tolist() == value
+        assert found.value.tolist() == values
 
 
 def test_the_registry_of_any_moment_comes_back(db: Database, network: Network) -> None:
