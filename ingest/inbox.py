@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ingest.intake import Arrival
 from ingest.session import Received, Session
-from records import topics
 
 # Beyond this nothing more is read, so that the broker (and then the devices) keep it.
 ROOM_MESSAGES = 50_000
@@ -46,13 +46,15 @@ class Pending:
 class Inbox:
     """Collects receptions. Moments are microseconds since 1970, `now_s` monotonic seconds."""
 
-    def __init__(self, pace: Pace) -> None:
+    def __init__(self, pace: Pace, ignores: Callable[[str, bool], bool]) -> None:
+        """`ignores`: whether a topic, of the strays' session or not, is only acknowledged."""
         self._pace = pace
+        self._ignores = ignores
         self._pending = Pending()
         self._first_s = 0.0
         self._last_s = 0.0
         self._last_at = 0
-        # Topic as text; None for what the server says itself or another session delivers.
+        # Topic as text; None for what is ignored.
         self._texts: dict[tuple[bool, bytes], str | None] = {}
 
     def add(
@@ -106,14 +108,11 @@ class Inbox:
         except KeyError:
             pass
         text = topic.decode("utf-8", "replace")
-        ignored = topics.is_ours(text) or (stray and _is_known(text))
         if len(self._texts) >= _MOST_TOPICS:
             self._texts.clear()
-        self._texts[key] = None if ignored else text
+        self._texts[key] = None if self._ignores(text, stray) else text
         return self._texts[key]
 
-
-def _is_known(topic: str) -> bool:
-    """True for a channel that another session's filters match."""
-    words = topic.split("/")
-    return len(words) == 5 and words[0] == "hoshyar" and words[4] in topics.FROM_DEVICE
+    def forget(self) -> None:
+        """What is ignored has changed."""
+        self._texts.clear()

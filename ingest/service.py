@@ -1,7 +1,8 @@
 """The stage: reads, takes, commits, acknowledges, and then writes receipts. In that order, always.
 
-One thread does it all, so nothing can overtake a commit. While the store is away, what has come is
-kept and nothing is acknowledged; when there is no more room nothing is read, and the broker waits.
+One thread does it all, so nothing can overtake a commit. What is committed goes over the session
+that holds the worker's leases. When that is lost, so are the leases: everything that was not
+acknowledged is forgotten here, stays with the broker, and comes again to whoever owns it then.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ from collections.abc import Callable
 import msgspec
 
 from ingest.checks import HISTORY
-from ingest.inbox import LOCKSTEP, Inbox, Pace, Pending
+from ingest.inbox import LOCKSTEP, Inbox, Pace
 from ingest.intake import Intake
+from ingest.lanes import Lanes
 from ingest.receipts import DueReceipts
 from ingest.recent import WINDOW
-from ingest.session import BACKLOG, LIVE, Session, strays
+from ingest.shards import shard_of
+from ingest.tenure import Tenure
 from records.clock import Clock, WallClock
 from records.errors import SettingsError, StoreUnavailable
 from records.settings import Settings
@@ -32,7 +35,11 @@ from store.readings import Commit
 NAME = "ingest"
 _BEAT_EVERY_S = 2.0
 _LOOK_EVERY_S = 0.25
+# No broker: so long nobody is called, as a call may hang for seconds.
+_NO_BROKER_S = 1.0
 _RECONNECT_S = (0.2, 5.0)
+# A session that held for so long was no failure.
+_HELD_S = 10.0
 # Moments of messages that don't say when they arrived, before a replay has set its clock.
 _BEFORE_ANY_SCENARIO = 946_684_800_000_000
 
@@ -59,16 +66,22 @@ class Service:
         self._commit_to = commit
         self._scenario = settings.clock == "scenario"
         self._scenario_at = _BEFORE_ANY_SCENARIO
+        self._connected_s = self._retry_s = 0.0
+        self._pause_s = _RECONNECT_S[0]
+        self._lanes = Lanes(settings)
+        self._begin()
+
+    def _begin(self) -> None:
+        """What a lost session with the store leaves: nothing."""
         self._db: Database | None = None
-        self._retry_s, self._pause_s = 0.0, _RECONNECT_S[0]
+        self._tenure: Tenure | None = None
         self._intake: Intake | None = None
         self._device_ids: dict[int, str] = {}
-        self._inbox = Inbox(LOCKSTEP if self._scenario else Pace())
-        self._taken: tuple[Pending, Commit] | None = None
+        self._inbox = Inbox(LOCKSTEP if self._scenario else Pace(), self._lanes.ignores)
         self._receipts = DueReceipts()
-        self._looked_s = self._beaten_s = float("-inf")
+        self._looked_s = self._beaten_s = self._turned_s = float("-inf")
+        self._no_broker_until_s = 0.0
         self._trouble = ""
-        self._sessions = _sessions(settings)
 
     def run(self) -> None:
         """Raises SettingsError where the database is not one that this program can use."""
@@ -78,62 +91,65 @@ class Service:
             if self._intake is not None:
                 self._store_batch()
         finally:
-            for session, _ in self._sessions:
-                session.close()
+            self._lanes.close_all()
             if self._db is not None:
                 self._db.close()
 
     def _turn(self) -> None:
-        if self._db is None:
+        if self._intake is None:
             self._reconnect()
         if self._intake is None:
             self._stop.wait(0.05)
             return
         self._listen()
-        if self._taken is not None or self._inbox.is_due(time.monotonic()):
+        if self._inbox.is_due(time.monotonic()):
             self._store_batch()
         self._look_around()
-        if self._taken is None and self._db is not None:
-            self._send_receipts()
+        self._send_receipts()
 
     def _listen(self) -> None:
         """Wait for bytes and take in what has come."""
-        now_s = time.monotonic()
-        wait_s = self._inbox.wait_s(now_s)
-        if self._taken is not None:
-            wait_s = max(0.0, min(0.1, self._retry_s - now_s))
         room = self._inbox.has_room
-        self._select(wait_s, room)
-        for session, stray in self._sessions:
+        ready = self._select(self._inbox.wait_s(time.monotonic()), room)
+        now_s = time.monotonic()
+        care = now_s - self._turned_s >= _LOOK_EVERY_S
+        if care:
+            self._turned_s = now_s
+        for session, _, shard in self._lanes:
+            calls = session.socket is None and now_s >= self._no_broker_until_s
+            if not (calls or care or session.more or session.socket in ready):
+                continue
+            if session.socket is None and not calls:
+                continue
             received = session.turn(reading=room)
+            if session.socket is None:
+                self._no_broker_until_s = now_s + _NO_BROKER_S
             if received.deliveries:
                 now_at = self._scenario_at if self._scenario else self._wall.now()
-                self._inbox.add(session, received, stray, now_at, time.monotonic())
+                self._inbox.add(session, received, shard is None, now_at, time.monotonic())
 
-    def _select(self, wait_s: float, room: bool) -> None:
-        watched = [(s, s.socket) for s, _ in self._sessions]
+    def _select(self, wait_s: float, room: bool) -> set[object]:
+        """Sockets that can be read or written now."""
+        watched = [(lane.session, lane.session.socket) for lane in self._lanes]
         readers = [sock for _, sock in watched if sock is not None and room]
         writers = [sock for s, sock in watched if sock is not None and s.wants_to_write]
-        if any(session.more for session, _ in self._sessions) and room:
+        if room and any(session.more for session, _ in watched):
             wait_s = 0.0
-        select.select(readers, writers, [], wait_s)
+        readable, writable, _ = select.select(readers, writers, [], min(wait_s, _LOOK_EVERY_S))
+        return {*readable, *writable}
 
     def _store_batch(self) -> None:
-        """Commit one batch and acknowledge it, or keep it for the next try."""
-        assert self._intake is not None
-        if self._taken is None:
-            pending = self._inbox.take()
-            self._taken = pending, self._intake.take(pending.arrivals)
-        pending, work = self._taken
-        if self._db is None:
+        """Commit one batch and acknowledge it; if that fails it comes again."""
+        if self._intake is None or self._db is None:
             return
+        pending = self._inbox.take()
+        work = self._intake.take(pending.arrivals)
         try:
             if _has_news(work):
                 self._commit_to(self._db, work)
         except StoreUnavailable as error:
             self._store_lost(error)
             return
-        self._taken = None
         for session, received in pending.received:
             session.acknowledge(received)
         self._receipts.add(self._intake.touched())
@@ -143,40 +159,41 @@ class Service:
 
     def _send_receipts(self) -> None:
         """Only between batches: then the ledger in memory is the committed one."""
-        assert self._intake is not None
+        if self._intake is None:
+            return
         now_s = time.monotonic()
-        live = self._sessions[0][0]
         for key in self._receipts.ready(now_s):
-            receipt = self._intake.receipt(*key)
-            topic = self._receipt_topic(key[0])
-            if receipt is not None and topic is not None:
-                fields = receipt._asdict()
-                if not live.publish(topic, msgspec.json.encode(fields)):
-                    return
+            receipt, id_ = self._intake.receipt(*key), self._device_ids.get(key[0])
+            live = self._lanes.live(id_) if id_ is not None else None
+            if receipt is not None and id_ is not None and live is not None:
+                lab = self._intake.registry.lab_of_device(id_)
+                said = msgspec.json.encode(receipt._asdict())
+                if not live.publish(device_topic(lab, id_, "receipt"), said):
+                    continue
             self._receipts.sent(key, now_s)
 
-    def _receipt_topic(self, device: int) -> str | None:
-        assert self._intake is not None
-        known = self._intake.registry
-        id_ = self._device_ids.get(device)
-        return None if id_ is None else device_topic(known.lab_of_device(id_), id_, "receipt")
-
     def _look_around(self) -> None:
-        """Registry, clock and sign of life, each at its time."""
-        now_s = time.monotonic()
-        if self._db is None or now_s - self._looked_s < _LOOK_EVERY_S:
+        """Registry, leases, clock and sign of life, each at its time."""
+        db, now_s = self._db, time.monotonic()
+        if db is None or now_s - self._looked_s < _LOOK_EVERY_S:
             return
         self._looked_s = now_s
         try:
-            if self._db.wait(0):
-                self._read_registry(self._db)
-            trouble = next((s.trouble for s, _ in self._sessions if s.trouble), "")
-            if now_s - self._beaten_s >= _BEAT_EVERY_S or trouble != self._trouble:
-                self._beaten_s, self._trouble = now_s, trouble
-                state = "starting" if trouble else "running"
-                stages.beat(self._db, self._name, os.getpid(), state, trouble, self._wall.now())
+            for what in (self._read_news, self._share, self._beat):
+                # What one of them stored may have shown that the store is gone.
+                if self._db is db:
+                    what(db)
         except StoreUnavailable as error:
             self._store_lost(error)
+        if self._lanes.is_settled(now_s):
+            self._inbox.forget()
+
+    def _beat(self, db: Database) -> None:
+        trouble, now_s = self._lanes.trouble, time.monotonic()
+        if now_s - self._beaten_s >= _BEAT_EVERY_S or trouble != self._trouble:
+            self._beaten_s, self._trouble = now_s, trouble
+            state = "starting" if trouble else "running"
+            stages.beat(db, self._name, os.getpid(), state, trouble, self._wall.now())
 
     @property
     def _name(self) -> str:
@@ -186,66 +203,126 @@ class Service:
     def _reconnect(self) -> None:
         if time.monotonic() < self._retry_s:
             return
+        self._connected_s = time.monotonic()
         try:
             self._db = connect(self._settings.dsn.reveal(), stage=self._name)
             self._db.listen("registry", "clock")
-            self._read_registry(self._db)
-            self._pause_s = _RECONNECT_S[0]
+            self._tenure = Tenure(self._db, self._settings.worker)
+            if not self._tenure.join():
+                raise StoreUnavailable(f"another process is ingest worker {self._settings.worker}")
+            self._read_clock(self._db)
+            known = registry.load(self._db)
+            self._lanes.use(known, time.monotonic())
+            self._intake = self._resumed(self._db, known)
+            self._share(self._db)
         except StoreUnavailable as error:
             self._store_lost(error)
 
     def _store_lost(self, error: StoreUnavailable) -> None:
         log.warning("ingest waits for the store: %s", error)
+        now_s = time.monotonic()
+        if now_s - self._connected_s >= _HELD_S:
+            self._pause_s = _RECONNECT_S[0]
+        self._retry_s = now_s + self._pause_s
+        self._pause_s = min(2 * self._pause_s, _RECONNECT_S[1])
+        self._lanes.close_all()
         if self._db is not None:
             self._db.close()
-            self._db = None
-        self._retry_s = time.monotonic() + self._pause_s
-        self._pause_s = min(2 * self._pause_s, _RECONNECT_S[1])
+        self._begin()
 
-    def _read_registry(self, db: Database) -> None:
+    def _share(self, db: Database) -> None:
+        """Own as many shards as is fair among the workers that there are."""
+        assert self._tenure is not None
+        plan = self._tenure.look(time.monotonic())
+        if not plan.give and not (plan.want and plan.free):
+            return
+        self._store_batch()
+        if self._db is not db:
+            return
+        if plan.give:
+            self._lanes.close(plan.give)
+            self._tenure.give(plan.give)
+        if got := self._tenure.take(plan):
+            self._resume_with(db, got)
+        self._inbox.forget()
+        log.info("ingest worker %d owns %s", self._settings.worker, sorted(self._tenure.owned))
+
+    def _resume_with(self, db: Database, got: set[int]) -> None:
+        """Begin anew from the store, now that nothing of these shards is under way elsewhere."""
+        assert self._intake is not None
+        self._intake = self._resumed(db, self._intake.registry)
+        self._receipts.add(
+            key
+            for key in self._intake.newest_boots()
+            if shard_of(self._device_ids.get(key[0], "")) in got
+        )
+        self._lanes.open(got)
+
+    def _read_clock(self, db: Database) -> None:
         if self._scenario:
             self._scenario_at = clock.scenario(db) or _BEFORE_ANY_SCENARIO
-        if self._intake is not None and self._intake.registry.version == registry.version(db):
+
+    def _read_news(self, db: Database) -> None:
+        assert self._intake is not None
+        if not db.wait(0):
+            return
+        self._read_clock(db)
+        before = self._intake.registry
+        if before.version == registry.version(db):
             return
         known = registry.load(db)
-        self._device_ids = {number: id_ for id_, number in known.device_number.items()}
-        if self._intake is None:
+        self._store_batch()
+        if self._db is not db:
+            return
+        if _came_from_elsewhere(self._owned_series(before), self._owned_series(known), before):
             self._intake = self._resumed(db, known)
-            self._receipts.add(self._intake.newest_boots())
         else:
+            self._device_ids = _ids(known)
             self._intake.use(known)
+        self._lanes.use(known, time.monotonic())
+        self._inbox.forget()
         log.info("registry version %d, %d series", known.version, len(known.series_number))
 
+    def _owned_series(self, known: registry.Registry) -> set[int]:
+        """Numbers of the series that this worker's devices feed."""
+        assert self._tenure is not None
+        return {
+            known.series_number[series.id]
+            for series in known.network.series
+            if shard_of(series.device) in self._tenure.owned
+        }
+
     def _resumed(self, db: Database, known: registry.Registry) -> Intake:
+        assert self._tenure is not None
         intake = Intake(
             known,
             scenario=self._scenario,
             worker=self._settings.worker,
             max_payload_bytes=self._settings.max_payload_bytes,
         )
+        self._device_ids = _ids(known)
         now_at = self._scenario_at if self._scenario else self._wall.now()
-        numbers = [known.series_number[series.id] for series in known.network.series]
+        owned = {
+            number
+            for number, id_ in self._device_ids.items()
+            if shard_of(id_) in self._tenure.owned
+        }
         intake.resume(
-            readings.ledger(db),
-            readings.latest(db, numbers, HISTORY),
+            {key: ranges for key, ranges in readings.ledger(db).items() if key[0] in owned},
+            readings.latest(db, sorted(self._owned_series(known)), HISTORY),
             quarantine.digests(db, now_at - WINDOW),
-            readings.gone(db),
+            {key: ranges for key, ranges in readings.gone(db).items() if key[0] in owned},
         )
         return intake
 
 
-def _sessions(settings: Settings) -> list[tuple[Session, bool]]:
-    """The sessions, the live one first; True for the one that looks for strays."""
-    worker = f"-{settings.worker}" if settings.worker else ""
-    name = f"{settings.broker_user}{worker}" if settings.broker_user else ""
-    name = name or f"hoshyar-ingest-{settings.worker}"
-    sessions = [
-        (Session(settings, name, LIVE), False),
-        (Session(settings, f"{name}-backlog", BACKLOG), False),
-    ]
-    if astray := strays(settings):
-        sessions.append((Session(settings, f"{name}-stray", astray), True))
-    return sessions
+def _ids(known: registry.Registry) -> dict[int, str]:
+    return {number: id_ for id_, number in known.device_number.items()}
+
+
+def _came_from_elsewhere(before: set[int], after: set[int], known: registry.Registry) -> bool:
+    """Whether some series that others fed until now is fed by a device of ours."""
+    return bool((after - before) & set(known.series_number.values()))
 
 
 def _has_news(work: Commit) -> bool:

@@ -16,40 +16,19 @@ from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from ingest.client import BulkClient, Delivery, broker_of
-from records.settings import BrokerAddress, Settings
+from ingest.client import BulkClient, Delivery
+from records.settings import Settings
 
 if TYPE_CHECKING:
     from paho.mqtt.client import SocketLike
 
-# 5 words with a channel that ingest reads at once, and every other shape than the grammar's.
-LIVE = (
-    "hoshyar/+/+/+/readings",
-    "hoshyar/+/+/+/status",
-    "hoshyar/+/+/+/reply",
-    "hoshyar/+",
-    "hoshyar/+/+",
-    "hoshyar/v1/+/+",
-    "hoshyar/v1/+/+/+/+/#",
-)
-BACKLOG = ("hoshyar/+/+/+/backlog", "hoshyar/+/+/+/waveform")
-# Also what has the right shape and an unknown channel: only where no access list refuses it.
-STRAY = ("hoshyar/v1/+/+/+",)
-# The embedded broker carries nothing but Hoshyar's, so whatever else comes there has gone astray.
-ASTRAY_ANYWHERE = ("#",)
 _RETRY_S = (0.1, 5.0)
 # One turn reads no more than about this of a session, so that each gets its turn.
 _TURN_READS = 8
+# Filters a SUBSCRIBE: a broker limits the size of a packet.
+_FILTERS_AT_ONCE = 500
 
 log = logging.getLogger(__name__)
-
-
-def strays(settings: Settings) -> tuple[str, ...]:
-    """Filters of the session that looks for what no device should send; none with a password."""
-    if settings.broker_user:
-        return ()
-    embedded = BrokerAddress("127.0.0.1", settings.broker_port, False)
-    return ASTRAY_ANYWHERE if broker_of(settings) == embedded else STRAY
 
 
 class Received(NamedTuple):
@@ -60,17 +39,22 @@ class Received(NamedTuple):
 
 
 class Session:
-    """One client id's session with fixed filters; opens again by itself whenever it is lost."""
+    """One client id's session; opens again by itself whenever it is lost.
+
+    `use` says what it is subscribed to. `trouble` is empty while it is connected and all of that
+    is granted.
+    """
 
     def __init__(
         self,
         settings: Settings,
         client_id: str,
-        filters: Sequence[str],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Raises SettingsError where the settings for the broker can't be used."""
-        self._filters = [(topic, 1) for topic in filters]
+        self._filters: tuple[str, ...] = ()
+        self._asked: dict[int, Sequence[str]] = {}
+        self._granted = False
         self._monotonic = monotonic
         self._client = BulkClient(settings, client_id)
         self._client.on_connect = self._connected
@@ -84,7 +68,22 @@ class Session:
 
     @property
     def connected(self) -> bool:
-        return not self.trouble
+        return not self.trouble or bool(self._asked)
+
+    @property
+    def unreachable(self) -> bool:
+        """True where the last try to open found nobody."""
+        return self._client.socket() is None
+
+    def use(self, filters: Sequence[str]) -> None:
+        """Be subscribed to these and nothing else, now and after each new connection."""
+        before, self._filters = self._filters, tuple(filters)
+        if self.connected:
+            self._subscribe(sorted(set(filters) - set(before)))
+            for some in _portions(sorted(set(before) - set(filters))):
+                self._client.unsubscribe(some)
+        else:
+            self._granted = False
 
     @property
     def socket(self) -> SocketLike | None:
@@ -155,19 +154,41 @@ class Session:
             return
         self.trouble = ""
         self._pause_s = _RETRY_S[0]
-        if not flags.session_present:
-            self._client.subscribe(self._filters)
+        self._asked = {}
+        # A session that another process left may have other filters.
+        if not flags.session_present or not self._granted:
+            self._subscribe(self._filters)
+
+    def _subscribe(self, filters: Sequence[str]) -> None:
+        for some in _portions(filters):
+            _, mid = self._client.subscribe([(topic, 1) for topic in some])
+            if mid is not None:
+                self._asked[mid] = some
+        self._granted = not self._asked
+        if self._asked:
+            self.trouble = "not subscribed yet"
 
     def _subscribed(
-        self, _: Client, __: Any, ___: int, codes: list[ReasonCode], ____: Properties | None
+        self, _: Client, __: Any, mid: int, codes: list[ReasonCode], ____: Properties | None
     ) -> None:
-        for (topic, _qos), code in zip(self._filters, codes, strict=False):
+        for topic, code in zip(self._asked.pop(mid, ()), codes, strict=False):
             if code.is_failure:
                 log.warning("the broker refuses the subscription to %s: %s", topic, code)
+        if not self._asked:
+            self._granted = True
+            self.trouble = ""
 
     def _lost(
         self, _: Client, __: Any, ___: DisconnectFlags, code: ReasonCode, ____: Properties | None
     ) -> None:
         self._generation += 1
-        if self.connected:
+        connected, self._asked = self.connected, {}
+        if connected:
             self._say(f"the connection to the broker was lost: {code}")
+
+
+def _portions(filters: Sequence[str]) -> list[list[str]]:
+    """At most so many at once."""
+    return [
+        list(filters[n : n + _FILTERS_AT_ONCE]) for n in range(0, len(filters), _FILTERS_AT_ONCE)
+    ]

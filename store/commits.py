@@ -88,10 +88,19 @@ class Committed:
 def commit(db: Database, work: Commit) -> Committed:
     """Store it all in one transaction, then notify `batch`.
 
+    The notice is a statement of its own: in the transaction it would hold a lock of the whole
+    database until the commit is on the disk, and every other worker would wait for that.
+
     A commit whose sequences are in part settled already (sent again because its outcome was
     unknown, or built on an old ledger) adds what is missing and revises nothing.
     Raises StoreUnavailable; then nothing is stored, or all of it and the answer was lost.
     """
+    done = _persist(db, work)
+    db.run("SELECT pg_notify('batch', %s)", (f"{work.worker}:{done.number}",))
+    return done
+
+
+def _persist(db: Database, work: Commit) -> Committed:
     direct = True
     for _ in range(_ATTEMPTS - 1):
         try:
@@ -235,7 +244,7 @@ def _record(db: Database, work: Commit, done: Committed, quarantined: int) -> No
         " revised = revised + %s, quarantined = quarantined + %s,"
         " received_at = greatest(received_at, %s) WHERE number = %s)"
         " INSERT INTO batch VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
-        " RETURNING pg_notify('batch', %s)",
+        "",
         (
             *counts,
             to_datetime(work.received_at) if len(measured) else None,
@@ -249,7 +258,6 @@ def _record(db: Database, work: Commit, done: Committed, quarantined: int) -> No
             *counts,
             first,
             last,
-            f"{work.worker}:{done.number}",
         ),
     )
 

@@ -19,7 +19,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from ingest.publisher import NotPublished, Publisher
 from ingest.service import Service
-from ingest.session import LIVE, Received, Session
+from ingest.session import Received, Session
 from records.clock import WallClock
 from records.errors import Reason, StoreUnavailable
 from records.network import Device, Lab, Network, Series, Station
@@ -275,6 +275,12 @@ def test_kill_9_at_any_moment_loses_and_doubles_nothing(
     assert stored(db) == list(range(1200))
 
 
+def subscribed(settings: Settings, name: str, topic: str = TOPIC) -> Session:
+    session = Session(settings, name)
+    session.use([topic])
+    return session
+
+
 def receive(session: Session) -> Received:
     until_s = time.monotonic() + WAIT_S
     while time.monotonic() < until_s:
@@ -306,7 +312,7 @@ def test_an_acknowledgement_never_reaches_a_later_connection(broker: RunningBrok
         client.publish(payload)
         client.close()
 
-    session = Session(settings, "worker", LIVE)
+    session = subscribed(settings, "worker")
     connected(session)
     publish(b"old")
     old = receive(session)
@@ -322,14 +328,14 @@ def test_an_acknowledgement_never_reaches_a_later_connection(broker: RunningBrok
     session.turn()
     session.close()
 
-    again = Session(settings, "worker", LIVE)
+    again = subscribed(settings, "worker")
     connected_and = receive(again)
     assert [delivery.payload for delivery in connected_and.deliveries] == [b"new"]
     again.acknowledge(connected_and)
     again.turn()
     again.close()
 
-    last = Session(settings, "worker", LIVE)
+    last = subscribed(settings, "worker")
     connected(last)
     publish(b"last")
     assert [delivery.payload for delivery in receive(last).deliveries] == [b"last"]
@@ -398,7 +404,7 @@ def test_a_changed_registry_is_taken_up_while_running(
 def test_a_publisher_returns_on_the_brokers_word_alone(broker: RunningBroker) -> None:
     settings = Settings.read({"HOSHYAR_BROKER": str(broker.address)})
     publisher = Publisher(settings, "alerts", timeout_s=2.0)
-    heard = Session(settings, "listener", ("hoshyar/v1/north/alerts/#",))
+    heard = subscribed(settings, "listener", "hoshyar/v1/north/alerts/#")
     connected(heard)
     topic = "hoshyar/v1/north/alerts/valley/river-flood"
     publisher.publish(topic, b"1")

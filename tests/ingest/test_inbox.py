@@ -8,12 +8,16 @@ from ingest.client import Delivery
 from ingest.inbox import LOCKSTEP, ROOM_BYTES, Inbox, Pace
 from ingest.intake import Arrival
 from ingest.receipts import DueReceipts
-from ingest.session import Received, Session, strays
-from records.settings import Settings
+from ingest.session import Received, Session
 
 TOPIC = b"hoshyar/v1/north/gauge-1/readings"
 NOBODY = cast(Session, None)
 NOW = 1_763_900_000_000_000
+
+
+def nothing(_topic: str, _stray: bool) -> bool:
+    """Ignores nothing."""
+    return False
 
 
 def received(*payloads: bytes, topic: bytes = TOPIC) -> Received:
@@ -25,7 +29,7 @@ def add(inbox: Inbox, what: Received, now_s: float, *, stray: bool = False, at: 
 
 
 def test_every_message_has_a_moment_of_its_own_even_when_the_clock_goes_back() -> None:
-    inbox = Inbox(Pace())
+    inbox = Inbox(Pace(), nothing)
     add(inbox, received(b"a", b"b"), 0.0)
     add(inbox, received(b"c"), 0.0, at=NOW - 1_000_000)
     add(inbox, received(b"d"), 0.0, at=NOW + 1_000_000)
@@ -41,47 +45,29 @@ def test_every_message_has_a_moment_of_its_own_even_when_the_clock_goes_back() -
     assert inbox.take().arrivals == []
 
 
-def test_what_others_read_or_the_server_says_is_only_acknowledged() -> None:
-    inbox = Inbox(Pace())
-    for topic in (
-        TOPIC,
-        b"hoshyar/v1/north/gauge-1/receipt",
-        b"hoshyar/v1/north/alerts/cap",
-        b"hoshyar/v1/north/gauge-1/moods",
-    ):
-        add(inbox, received(b"x", topic=topic), 0.0, stray=True)
+def test_what_is_ignored_is_only_acknowledged_until_that_changes() -> None:
+    inbox = Inbox(Pace(), lambda topic, stray: stray and topic in ignored)
+    ignored = {"gauge"}
+    add(inbox, received(b"x", topic=b"gauge"), 0.0, stray=True)
+    add(inbox, received(b"y", topic=b"gauge"), 0.0)
+    ignored.clear()
+    add(inbox, received(b"x", topic=b"gauge"), 0.0, stray=True)
+    inbox.forget()
+    add(inbox, received(b"z", topic=b"gauge"), 0.0, stray=True)
     pending = inbox.take()
-    assert [arrival.topic for arrival in pending.arrivals] == ["hoshyar/v1/north/gauge-1/moods"]
+    assert [arrival.payload for arrival in pending.arrivals] == [b"y", b"z"]
     assert len(pending.received) == 4
 
 
-def test_what_no_other_session_reads_is_kept_whatever_its_last_word() -> None:
-    inbox = Inbox(Pace())
-    for topic in (b"foo", b"readings", b"foo/v1/north/gauge-1/readings", b"hoshyar/status"):
-        add(inbox, received(b"x", topic=topic), 0.0, stray=True)
-    topics = [arrival.topic for arrival in inbox.take().arrivals]
-    assert topics == ["foo", "readings", "foo/v1/north/gauge-1/readings", "hoshyar/status"]
-
-
-def test_strays_are_looked_for_everywhere_only_where_everything_is_ours() -> None:
-    def filters(**variables: str) -> tuple[str, ...]:
-        return strays(Settings.read({f"HOSHYAR_{name}": text for name, text in variables.items()}))
-
-    assert filters(BROKER_PORT="2883") == ("#",)
-    assert filters(BROKER_PORT="2883", BROKER="mqtt://127.0.0.1:2883") == ("#",)
-    assert filters(BROKER="mqtt://broker.example:1883") == ("hoshyar/v1/+/+/+",)
-    assert filters(BROKER="mqtt://broker.example:1883", BROKER_USER="ingest") == ()
-
-
 def test_a_topic_that_is_no_text_is_still_one() -> None:
-    inbox = Inbox(Pace())
+    inbox = Inbox(Pace(), nothing)
     add(inbox, received(b"x", topic=b"hoshyar/\xff"), 0.0)
     assert inbox.take().arrivals == [Arrival("hoshyar/\ufffd", b"x", NOW)]
 
 
 def test_a_batch_is_due_after_a_while_or_when_it_is_large_or_nothing_follows() -> None:
     pace = Pace(messages=100, linger_s=0.05, quiet_s=0.004, quiet_from=16)
-    inbox = Inbox(pace)
+    inbox = Inbox(pace, nothing)
     assert not inbox.is_due(9.0)
     add(inbox, received(b"x"), 10.0)
     assert not inbox.is_due(10.049)
@@ -96,13 +82,13 @@ def test_a_batch_is_due_after_a_while_or_when_it_is_large_or_nothing_follows() -
 
 
 def test_in_lock_step_one_message_is_enough() -> None:
-    inbox = Inbox(LOCKSTEP)
+    inbox = Inbox(LOCKSTEP, nothing)
     add(inbox, received(b"x"), 10.0)
     assert inbox.is_due(10.0 + LOCKSTEP.quiet_s)
 
 
 def test_there_is_room_until_there_is_not() -> None:
-    inbox, found = Inbox(Pace()), []
+    inbox, found = Inbox(Pace(), nothing), []
     for size in (ROOM_BYTES - 1, 1):
         add(inbox, received(b"x" * size), 0.0)
         found.append(inbox.has_room)

@@ -1,0 +1,136 @@
+"""The sessions at the broker: two a shard (live, backlog), and one for what has gone astray.
+
+A session belongs to its shard: whoever owns the shard connects with its client id and goes on with
+what the broker has kept. So nothing is lost or read twice when a shard moves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from typing import NamedTuple
+
+from ingest.client import broker_of
+from ingest.session import Session
+from ingest.shards import shard_of
+from records import topics
+from records.settings import BrokerAddress, Settings
+from store.registry import Registry
+
+LIVE = ("readings", "status", "reply")
+BACKLOG = ("backlog", "waveform")
+# The shard whose owner also takes what belongs to no shard.
+_STRAYS_WITH = 0
+# Everything below our root. The embedded broker carries nothing but Hoshyar's, so whatever comes
+# there is ours; with a password an access list stands before us, and lets known channels through.
+_SHORT_AND_LONG = ("hoshyar/+", "hoshyar/+/+", "hoshyar/v1/+/+", "hoshyar/v1/+/+/+/+/#")
+_ANYWHERE = ("#",)
+# So long after its enrolment a device's own filter stands for certain.
+_FRESH_S = 2.0
+
+
+def strays(settings: Settings) -> tuple[str, ...]:
+    """Filters of the session that looks for what no device should send."""
+    if settings.broker_user:
+        known = tuple(f"hoshyar/+/+/+/{channel}" for channel in (*LIVE, *BACKLOG))
+        return (*known, *_SHORT_AND_LONG)
+    embedded = BrokerAddress("127.0.0.1", settings.broker_port, False)
+    return _ANYWHERE if broker_of(settings) == embedded else ("hoshyar/+/+/+/+", *_SHORT_AND_LONG)
+
+
+def filters(devices: Iterable[str], channels: Iterable[str]) -> list[str]:
+    """Filters for what these devices say on these channels, under any lab."""
+    kept = tuple(channels)
+    return [f"{topics.ROOT}/+/{device}/{channel}" for device in devices for channel in kept]
+
+
+class Lane(NamedTuple):
+    """One session, the channels it is for, and its shard: None for the strays'."""
+
+    session: Session
+    channels: tuple[str, ...]
+    shard: int | None
+
+
+class Lanes:
+    """The sessions of the shards that this worker owns."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._lanes: list[Lane] = []
+        self._devices: dict[int, list[str]] = {}
+        self._enrolled: frozenset[str] = frozenset()
+        self._fresh: frozenset[str] = frozenset()
+        self._fresh_until_s = 0.0
+
+    def __iter__(self) -> Iterator[Lane]:
+        return iter(self._lanes)
+
+    @property
+    def trouble(self) -> str:
+        """Why some session doesn't stand; empty when all do."""
+        return next((lane.session.trouble for lane in self._lanes if lane.session.trouble), "")
+
+    def use(self, registry: Registry, now_s: float) -> None:
+        """Go on with a changed registry. Call it once before the first `open`."""
+        before = self._enrolled
+        self._enrolled = frozenset(registry.device_number)
+        self._fresh, self._fresh_until_s = self._enrolled - before, now_s + _FRESH_S
+        self._devices = {}
+        for device in sorted(self._enrolled):
+            self._devices.setdefault(shard_of(device), []).append(device)
+        for lane in self._lanes:
+            if lane.shard is not None:
+                lane.session.use(self._filters(lane))
+
+    def is_settled(self, now_s: float) -> bool:
+        """True once after `use`, when what is fresh has become known."""
+        if not self._fresh or now_s < self._fresh_until_s:
+            return False
+        self._fresh = frozenset()
+        return True
+
+    def open(self, shards: Collection[int]) -> None:
+        """Go on with the sessions of these shards; they connect by and by."""
+        user = self._settings.broker_user or "hoshyar-ingest"
+        for shard in sorted(shards):
+            for channels, name in ((LIVE, ""), (BACKLOG, "-backlog")):
+                session = Session(self._settings, f"{user}-{shard:02d}{name}")
+                lane = Lane(session, channels, shard)
+                session.use(self._filters(lane))
+                self._lanes.append(lane)
+        if _STRAYS_WITH in shards:
+            session = Session(self._settings, f"{user}-stray")
+            session.use(strays(self._settings))
+            self._lanes.append(Lane(session, (), None))
+
+    def close(self, shards: Collection[int]) -> None:
+        """Leave the sessions of these shards to their next owner."""
+        leaving = {*shards, None} if _STRAYS_WITH in shards else {*shards}
+        for lane in self._lanes:
+            if lane.shard in leaving:
+                lane.session.close()
+        self._lanes = [lane for lane in self._lanes if lane.shard not in leaving]
+
+    def close_all(self) -> None:
+        for lane in self._lanes:
+            lane.session.close()
+        self._lanes = []
+
+    def live(self, device: str) -> Session | None:
+        """The live session of a device's shard; None where another worker owns it."""
+        shard = shard_of(device)
+        found = (lane.session for lane in self._lanes if lane.shard == shard)
+        return next(found, None)
+
+    def ignores(self, topic: str, stray: bool) -> bool:
+        """True for what the server says itself, and for what another session takes."""
+        words = topic.split("/")
+        ours = len(words) == 5 and words[:2] == ["hoshyar", "v1"] and words[4] in (*LIVE, *BACKLOG)
+        if not ours or words[3] not in self._enrolled:
+            return not stray or topics.is_ours(topic)
+        owned = self.live(words[3]) is not None
+        return not owned or (stray and words[3] not in self._fresh)
+
+    def _filters(self, lane: Lane) -> list[str]:
+        assert lane.shard is not None
+        return filters(self._devices.get(lane.shard, ()), lane.channels)

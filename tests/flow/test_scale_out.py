@@ -1,0 +1,284 @@
+"""Several ingest workers share the devices, while workers come, go, die and hang."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from paho.mqtt import client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+
+from devices.buffer import Buffer
+from devices.device import Firmware
+from devices.link import Access, Link
+from devices.senml import Value
+from ingest.checks import Checks
+from ingest.limits import LimitTable
+from ingest.shards import SHARDS
+from records.clock import WallClock
+from records.network import Device, Lab, Network, Series, Station
+from records.readings import concatenate
+from records.settings import Secret
+from records.times import DAY, SECOND
+from store import leases, quarantine, readings, registry, stages
+from store.connection import Database, connect
+from store.follow import batches_after
+
+if TYPE_CHECKING:
+    from tests.flow.conftest import RunningBroker
+
+WAIT_S = 60.0
+STEP = SECOND // 10
+SEQUENCED = [f"gauge-{number}" for number in range(24)]
+PLAIN = [f"plain-{number}" for number in range(6)]
+NETWORK = Network(
+    lab=(Lab(id="north"),),
+    station=(Station(id="bank", lab="north", lat=35, lon=74),),
+    device=tuple(Device(id=device, station="bank") for device in (*SEQUENCED, *PLAIN)),
+    series=tuple(
+        Series(id=device, station="bank", point=device, device=device,
+               quantity="sea_level", unit="m", late_after_s=600)
+        for device in (*SEQUENCED, *PLAIN)
+    ),
+)  # fmt: skip
+# As the stage itself, but for its patience with one that hangs.
+WORKER = (
+    "import os, sys; from ingest import shards; shards.HUNG_S = 2.0;"
+    "from ingest.__main__ import main; sys.exit(main(os.environ))"
+)
+Made = dict[str, dict[int, float]]
+
+
+def value(number: int) -> float:
+    """A sea that swings, stands still for long, and has a spike now and then."""
+    if number % 37 == 0:
+        return 7.5
+    return 1.25 if number // 150 % 2 else float(np.round(np.sin(number / 9), 3))
+
+
+class Field(threading.Thread):
+    """The devices: honest firmware with buffers, and some that only publish."""
+
+    def __init__(self, broker: RunningBroker, folder: Path) -> None:
+        super().__init__()
+        self.measuring, self.ending = threading.Event(), threading.Event()
+        self.made: Made = {device: {} for device in (*SEQUENCED, *PLAIN)}
+        self.held = -1
+        self._buffer_path, self._broker = folder / "buffer.sqlite", broker
+        self._at = WallClock().now() // SECOND * SECOND
+        self._number = 0
+
+    def run(self) -> None:
+        selector, buffer = selectors.DefaultSelector(), Buffer(self._buffer_path)
+        access = Access(self._broker.address, "", Secret(""), "")
+        links = []
+        for device in SEQUENCED:
+            firmware = Firmware(device, buffer, late_after_s=600, capacity=100_000, first_boot=1)
+            links.append(Link("north", firmware, access, selector, dict, WallClock().now))
+        plain = mqtt.Client(CallbackAPIVersion.VERSION2)
+        plain.connect(self._broker.address.host, self._broker.address.port)
+        plain.loop_start()
+        for link in links:
+            link.connect()
+        while not self.ending.is_set():
+            with buffer.transaction():
+                for selected, mask in selector.select(0.02):
+                    selected.data.serve(mask)
+                if self.measuring.is_set():
+                    self._measure(links, plain)
+            for link in links:
+                link.send(time.monotonic())
+                link.watch()
+            self.held = sum(buffer.count(device) for device in SEQUENCED)
+        for link in links:
+            link.close()
+        plain.disconnect()
+        plain.loop_stop()
+        buffer.close()
+        selector.close()
+
+    def _measure(self, links: list[Link], plain: mqtt.Client) -> None:
+        self._at, self._number = self._at + STEP, self._number + 1
+        measured = value(self._number)
+        for readings_of in self.made.values():
+            readings_of[self._at] = measured
+        for link in links:
+            point = link.firmware.device
+            link.firmware.record(self._at, [Value("sea_level", point, "m", measured)])
+        for device in PLAIN:
+            payload = f'[{{"n":"{device}:sea_level","t":{self._at / 1e6:.6f},"v":{measured}}}]'
+            plain.publish(f"hoshyar/v1/north/{device}/readings", payload, qos=1)
+
+
+class Workers:
+    """Ingest workers as processes, by number."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self._environment = environment
+        self._running: dict[int, subprocess.Popen[bytes]] = {}
+
+    def start(self, *numbers: int) -> None:
+        for number in numbers:
+            variables = {**os.environ, **self._environment, "HOSHYAR_WORKER": str(number)}
+            self._running[number] = subprocess.Popen([sys.executable, "-c", WORKER], env=variables)
+
+    def signal(self, number: int, what: signal.Signals) -> None:
+        self._running[number].send_signal(what)
+
+    def end(self, number: int, what: signal.Signals) -> int:
+        self.signal(number, what)
+        return self._running.pop(number).wait(WAIT_S)
+
+    def end_all(self) -> None:
+        for number in list(self._running):
+            self.signal(number, signal.SIGCONT)
+            self.end(number, signal.SIGKILL)
+
+
+class Following:
+    """Reads every batch of every line, once."""
+
+    def __init__(self, db: Database) -> None:
+        self._db, self._positions = db, dict[int, int]()
+        self.numbers: dict[int, list[int]] = {}
+        self.batches: list[Any] = []
+
+    def look(self) -> None:
+        for batch in batches_after(self._db, self._positions):
+            self._positions[batch.worker] = batch.number
+            self.numbers.setdefault(batch.worker, []).append(batch.number)
+            self.batches.append(batch.readings)
+
+
+@pytest.fixture
+def db(dsn: str) -> Iterator[Database]:
+    with connect(dsn, stage="test") as database:
+        registry.enrol(database, NETWORK)
+        yield database
+
+
+@pytest.fixture
+def workers(broker: RunningBroker, dsn: str) -> Iterator[Workers]:
+    found = Workers({"HOSHYAR_BROKER": str(broker.address), "HOSHYAR_DSN": dsn})
+    yield found
+    found.end_all()
+
+
+@pytest.fixture
+def field(broker: RunningBroker, tmp_path: Path) -> Iterator[Field]:
+    found = Field(broker, tmp_path)
+    yield found
+    found.ending.set()
+    if found.ident:
+        found.join(WAIT_S)
+
+
+@pytest.mark.promise("R1")
+@pytest.mark.promise("R2")
+def test_workers_that_come_go_die_and_hang_lose_double_and_skip_nothing(
+    db: Database, workers: Workers, field: Field
+) -> None:
+    following = Following(db)
+
+    def until(true: Callable[[], Any], what: str) -> None:
+        until_s = time.monotonic() + WAIT_S
+        while not true():
+            following.look()
+            assert time.monotonic() < until_s, f"{what} did not come about"
+            time.sleep(0.05)
+
+    def shared(*counts: int) -> Callable[[], bool]:
+        def is_so() -> bool:
+            owned = list(leases.standing(db).owners.values())
+            return sorted(owned.count(worker) for worker in set(owned)) == sorted(counts)
+
+        return is_so
+
+    def flowing() -> None:
+        """Until every device has something stored that was measured from now on."""
+        since = max(field.made[PLAIN[0]], default=0)
+        until(
+            lambda: (
+                len(newest := readings.newest(db)) == len(NETWORK.series)
+                and min(newest.values()) > since
+            ),
+            "readings of every device",
+        )
+
+    workers.start(1, 2)
+    until(shared(SHARDS // 2, SHARDS // 2), "two workers")
+    # Until then a broker has nobody to keep the messages of devices without sequence for.
+    until(lambda: states(db) == {"running"}, "subscriptions")
+    field.measuring.set()
+    field.start()
+    flowing()
+    workers.end(1, signal.SIGKILL)
+    until(shared(SHARDS), "a heir")
+    flowing()
+    workers.start(1, 3)
+    until(shared(6, 5, 5), "three workers")
+    flowing()
+    workers.signal(2, signal.SIGSTOP)
+    until(lambda: 2 not in leases.standing(db).owners.values(), "an end of who hangs")
+    until(shared(8, 8), "heirs of who hangs")
+    flowing()
+    workers.signal(2, signal.SIGCONT)
+    until(shared(6, 5, 5), "three workers again")
+    flowing()
+    assert workers.end(3, signal.SIGTERM) == 0
+    until(shared(8, 8), "heirs of who left")
+    flowing()
+    field.measuring.clear()
+    until(lambda: field.held == 0, "receipts for everything")
+    until(lambda: stored(db) == field.made, "all readings")
+
+    assert quarantine.entries(db) == []
+    following.look()
+    assert following.numbers == {
+        worker: list(range(1, numbers[-1] + 1)) for worker, numbers in following.numbers.items()
+    }
+    assert sorted(following.numbers) == [1, 2, 3]
+    rows = concatenate(following.batches)
+    seen = list(zip(rows.series.tolist(), rows.measured_at.tolist(), strict=True))
+    assert len(seen) == len(set(seen)) == sum(map(len, field.made.values()))
+    unlike = unlike_one_worker(db)
+    assert unlike == []
+
+
+def states(db: Database) -> set[str]:
+    return {stage.state for stage in stages.all(db)}
+
+
+def stored(db: Database) -> Made:
+    known = registry.load(db)
+    now = WallClock().now()
+    found: Made = {}
+    for id_, number in known.series_number.items():
+        rows = readings.between(db, [number], now - DAY, now + DAY)
+        found[id_] = dict(zip(rows.measured_at.tolist(), rows.value.tolist(), strict=True))
+    return found
+
+
+def unlike_one_worker(db: Database) -> list[tuple[str, int]]:
+    """Rows whose flag or checks one worker alone would have set otherwise."""
+    known = registry.load(db)
+    numbers = {series.id: known.series_number[series.id] for series in known.network.series}
+    table = LimitTable.of([(numbers[s.id], s) for s in known.network.series])
+    now = WallClock().now()
+    found = []
+    for id_, number in numbers.items():
+        rows = readings.between(db, [number], now - DAY, now + DAY).by_arrival()
+        verdict = Checks(table).flag(rows, np.arange(len(rows), dtype=np.int64))
+        same = (verdict.flag == rows.flag) & (verdict.checks == rows.checks)
+        found += [(id_, int(place)) for place in np.flatnonzero(~same)]
+    return found
