@@ -132,16 +132,16 @@ class Workers:
             variables = {**os.environ, **self._environment, "HOSHYAR_WORKER": str(number)}
             self._running[number] = subprocess.Popen([sys.executable, "-c", WORKER], env=variables)
 
-    def signal(self, number: int, what: signal.Signals) -> None:
+    def send(self, number: int, what: signal.Signals) -> None:
         self._running[number].send_signal(what)
 
     def end(self, number: int, what: signal.Signals) -> int:
-        self.signal(number, what)
+        self.send(number, what)
         return self._running.pop(number).wait(WAIT_S)
 
     def end_all(self) -> None:
         for number in list(self._running):
-            self.signal(number, signal.SIGCONT)
+            self.send(number, signal.SIGCONT)
             self.end(number, signal.SIGKILL)
 
 
@@ -228,11 +228,11 @@ def test_workers_that_come_go_die_and_hang_lose_double_and_skip_nothing(
     workers.start(1, 3)
     until(shared(6, 5, 5), "three workers")
     flowing()
-    workers.signal(2, signal.SIGSTOP)
+    workers.send(2, signal.SIGSTOP)
     until(lambda: 2 not in leases.standing(db).owners.values(), "an end of who hangs")
     until(shared(8, 8), "heirs of who hangs")
     flowing()
-    workers.signal(2, signal.SIGCONT)
+    workers.send(2, signal.SIGCONT)
     until(shared(6, 5, 5), "three workers again")
     flowing()
     assert workers.end(3, signal.SIGTERM) == 0

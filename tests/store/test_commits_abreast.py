@@ -7,10 +7,12 @@ from collections.abc import Callable
 
 from store.connection import Database, connect
 from store.readings import Committed
+from tests.databases import with_sessions
 
 Store = Callable[..., Committed]
 
 
+@with_sessions
 def test_a_worker_commits_while_another_one_is_about_to(
     dsn: str, db: Database, store: Store
 ) -> None:

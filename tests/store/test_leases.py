@@ -12,6 +12,7 @@ from store import leases
 from store.connection import Database, connect
 from store.leases import Standing
 from store.readings import Committed, batches_after
+from tests.databases import with_sessions
 
 Store = Callable[..., Committed]
 
@@ -27,6 +28,7 @@ def until(true: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
+@with_sessions
 def test_a_worker_and_a_shard_have_one_session_each(dsn: str, db: Database) -> None:
     assert leases.standing(db) == Standing({}, {})
     with connect(dsn, stage="other") as other:
@@ -49,6 +51,7 @@ def test_a_worker_and_a_shard_have_one_session_each(dsn: str, db: Database) -> N
     assert [*leases.standing(db).members] == [1]
 
 
+@with_sessions
 @pytest.mark.promise("R2")
 def test_who_has_lost_the_lease_can_commit_nothing_not_even_what_was_begun(
     dsn: str, db: Database, store: Store
@@ -74,6 +77,7 @@ def test_who_has_lost_the_lease_can_commit_nothing_not_even_what_was_begun(
     assert [(batch.worker, batch.readings.value.tolist()) for batch in found] == [(2, [2.0])]
 
 
+@with_sessions
 def test_who_has_moved_since_it_was_looked_at_is_left_alone(dsn: str, db: Database) -> None:
     with connect(dsn, stage="slow") as slow:
         leases.join(slow, 1)
