@@ -108,9 +108,10 @@ def _start(system: System, settings: Settings, news: FirstReading) -> None:
     say(f"starting {', '.join(STAGES)}")
     for name, arguments in STAGES.items():
         system.check()
-        system.start_stage(name, *arguments)
+        start = system.start_stage if name in SILENT else system.start_measured
+        start(name, *arguments)
     host = f"[{settings.ui_host}]" if ":" in settings.ui_host else settings.ui_host
-    system.addresses = {
+    system.addresses |= {
         "screens": f"http://{host}:{settings.ui_port}",
         "broker": system.environment["HOSHYAR_BROKER"],
     }

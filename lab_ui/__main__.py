@@ -12,6 +12,7 @@ import sys
 from records import lifeline
 from records.errors import SettingsError, StoreUnavailable
 from records.settings import Settings
+from records.telemetry import Telemetry
 from store.connection import connect
 
 CONFIG: dict[str, object] = {
@@ -92,8 +93,11 @@ def serve(settings: Settings, listening: socket.socket) -> None:
         config.set_option(name, value)
     from lab_ui.app import application
 
+    telemetry = Telemetry("lab_ui")
+    telemetry.listen(settings.metrics)
+
     uvicorn_config = uvicorn.Config(
-        application(settings.dsn.reveal()),
+        application(settings.dsn.reveal(), telemetry),
         ws="websockets-sansio",
         log_level="warning",
         access_log=False,

@@ -24,6 +24,7 @@ from lab_ui.viewers import Viewer
 from records.clock import WallClock
 from records.levels import LANGUAGES
 from records.network import Network
+from records.telemetry import Telemetry
 from store.registry import Registry
 
 ASSETS = Path(__file__).parent / "components" / "assets"
@@ -38,7 +39,7 @@ class Watch(msgspec.Struct, forbid_unknown_fields=True):
     watch: list[int]
 
 
-def application(dsn: str) -> st.App:
+def application(dsn: str, telemetry: Telemetry) -> st.App:
     """The screens over this store. Everything is served from this machine."""
     clock = WallClock()
     hub = Hub(Picture(Registry.of(Network((), (), (), ()))), clock)
@@ -46,7 +47,7 @@ def application(dsn: str) -> st.App:
 
     @asynccontextmanager
     async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
-        follower = Follower(dsn, hub, clock, asyncio.get_running_loop())
+        follower = Follower(dsn, hub, clock, asyncio.get_running_loop(), telemetry)
         follower.start()
         yield {}
         await asyncio.to_thread(follower.stop)

@@ -15,12 +15,14 @@ from dataclasses import replace
 from alerts import memory
 from alerts.lines import telling
 from lab_ui.hub import Hub
+from lab_ui.measures import Measures
 from lab_ui.picture import Picture
 from records import times
 from records.clock import Clock
 from records.errors import SettingsError, StoreUnavailable
 from records.readings import concatenate
 from records.statements import AlertChange, HazardWarning
+from records.telemetry import Telemetry
 from store import clock, figures, follow, incidents, queries, registry, stages, warnings
 from store.connection import Database, connect
 from store.incidents import Incident
@@ -39,8 +41,17 @@ _log = logging.getLogger("lab_ui")
 class Follower:
     """The thread that reads; everything it finds goes to the hub through its event loop."""
 
-    def __init__(self, dsn: str, hub: Hub, clock: Clock, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        dsn: str,
+        hub: Hub,
+        clock: Clock,
+        loop: asyncio.AbstractEventLoop,
+        telemetry: Telemetry,
+    ) -> None:
         self._dsn, self._hub, self._clock, self._loop = dsn, hub, clock, loop
+        self._telemetry = telemetry
+        self._measures = Measures(telemetry, hub)
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
         self._picture = hub.picture
@@ -61,6 +72,7 @@ class Follower:
                     self._follow(db)
             except (StoreUnavailable, SettingsError) as error:
                 # A setting that was right at the start: the database is being upgraded.
+                self._telemetry.beat("waiting", str(error))
                 _log.warning("the store can't be read: %s", error)
                 self._say_stale()
                 self._stopped.wait(RETRY_S)
@@ -79,6 +91,7 @@ class Follower:
             if began - beat >= BEAT_S:
                 beat = began
                 stages.beat(db, "lab_ui", os.getpid(), "running", "", self._clock.now())
+                self._telemetry.beat()
             if began - read_state >= STATE_S:
                 read_state = began
                 self._read_state(db)
@@ -101,6 +114,7 @@ class Follower:
             self._positions[batch.worker] = batch.number
         readings = concatenate([batch.readings for batch in found])
         if len(readings):
+            self._measures.handed(len(readings))
             self._loop.call_soon_threadsafe(self._hub.take_readings, readings)
         else:
             self._loop.call_soon_threadsafe(self._hub.beat)

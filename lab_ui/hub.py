@@ -38,6 +38,11 @@ class Hub:
         self._tail = Tail()
         self._viewers: set[Viewer] = set()
 
+    @property
+    def viewers(self) -> int:
+        """How many watch."""
+        return len(self._viewers)
+
     def join(self, viewer: Viewer) -> None:
         self._viewers.add(viewer)
 

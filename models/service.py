@@ -13,11 +13,13 @@ import time
 from collections.abc import Callable
 
 from models.engine import Engine
+from models.measures import Measures
 from records.clock import Clock, WallClock
 from records.errors import SettingsError, StoreUnavailable
 from records.readings import ReadingBatch, concatenate
 from records.settings import Settings
 from records.statements import HazardWarning
+from records.telemetry import Telemetry
 from store import clock as scenario_clock
 from store import registry, stages, warnings
 from store.connection import Database, connect
@@ -40,10 +42,13 @@ class Follower:
     clock     the machine's time, for signs of life and, without a scenario, for decisions
     """
 
-    def __init__(self, db: Database, *, scenario: bool, clock: Clock) -> None:
+    def __init__(
+        self, db: Database, *, scenario: bool, clock: Clock, measures: Measures | None = None
+    ) -> None:
         self._db = db
         self._scenario = scenario
         self._clock = clock
+        self._measures = measures or Measures(Telemetry(STAGE))
         self._registry = registry.load(db)
         self._positions: dict[int, int] = {}
         self._engine: Engine | None = None
@@ -118,9 +123,15 @@ class Follower:
         while found := self._due(batches_after(self._db, self._positions), now_at):
             rows += [batch.readings for batch in found]
             self._positions.update({batch.worker: batch.number for batch in found})
-        self._said += engine.advance(concatenate(rows), now_at)
+        self._decide(engine, concatenate(rows), now_at)
         self.save()
         return False
+
+    def _decide(self, engine: Engine, rows: ReadingBatch, now_at: int) -> None:
+        began_s = time.monotonic()
+        said = engine.advance(rows, now_at)
+        self._said += said
+        self._measures.decided(len(rows), said, time.monotonic() - began_s)
 
     def _due(self, found: list[StoredBatch], now_at: int) -> list[StoredBatch]:
         """Without a worker's batches from the first on that holds a row of later than now."""
@@ -141,7 +152,7 @@ class Follower:
             now_at = max(batch.received_at for batch in found)
         rows = concatenate([batch.readings for batch in found])
         now_at = max(now_at, int(rows.received_at.max(initial=now_at)))
-        self._said += engine.advance(rows, now_at)
+        self._decide(engine, rows, now_at)
         self._positions.update({batch.worker: batch.number for batch in found})
         if self._said or time.monotonic() - self._saved >= _SAVE_S:
             self.save()
@@ -155,6 +166,9 @@ def watch(settings: Settings, stopped: threading.Event, clock: Clock | None = No
     """
     if not settings.dsn:
         raise SettingsError("HOSHYAR_DSN is not set: give the database, or start `hoshyar up`")
+    telemetry = Telemetry(STAGE)
+    telemetry.listen(settings.metrics)
+    measures = Measures(telemetry)
     failures = 0
 
     def worked() -> None:
@@ -164,26 +178,34 @@ def watch(settings: Settings, stopped: threading.Event, clock: Clock | None = No
     while not stopped.is_set():
         try:
             with connect(settings.dsn.reveal(), stage=STAGE) as db:
-                _follow(db, settings, stopped, clock or WallClock(), worked)
+                follower = Follower(
+                    db,
+                    scenario=settings.clock == "scenario",
+                    clock=clock or WallClock(),
+                    measures=measures,
+                )
+                _follow(db, follower, stopped, clock or WallClock(), worked, telemetry)
         except StoreUnavailable as error:
             pause = _RETRY_S[min(failures, len(_RETRY_S) - 1)]
             failures += 1
+            telemetry.beat("waiting", str(error))
             log.warning("the store is away, trying again in %s s: %s", pause, error)
             stopped.wait(pause)
 
 
 def _follow(
     db: Database,
-    settings: Settings,
+    follower: Follower,
     stopped: threading.Event,
     clock: Clock,
     worked: Callable[[], None],
+    telemetry: Telemetry,
 ) -> None:
-    follower = Follower(db, scenario=settings.clock == "scenario", clock=clock)
     beaten = -_BEAT_S
     while not stopped.is_set():
         if time.monotonic() - beaten >= _BEAT_S:
             stages.beat(db, STAGE, os.getpid(), "running", "", clock.now())
+            telemetry.beat()
             beaten = time.monotonic()
         more = follower.step()
         worked()

@@ -51,6 +51,27 @@ def _broker(text: str) -> BrokerAddress:
     return BrokerAddress(url.hostname, url.port or (8883 if tls else 1883), tls)
 
 
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """An address that a stage listens on."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+
+
+def _listening(text: str) -> Listening | None:
+    if not text:
+        return None
+    host, _, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not host:
+        raise ValueError("give it as HOST:PORT")
+    return Listening(host, _port(port))
+
+
 def _port(text: str) -> int:
     return _within(text, 1, 65535)
 
@@ -110,6 +131,12 @@ TABLE: dict[str, Setting] = {
     ),
     "ui_host": Setting("HOSHYAR_UI_HOST", str, "127.0.0.1", "address the screens listen on"),
     "ui_port": Setting("HOSHYAR_UI_PORT", _port, "8501", "port the screens listen on"),
+    "metrics": Setting(
+        "HOSHYAR_METRICS",
+        _listening,
+        "",
+        "HOST:PORT where a stage answers /metrics and /healthz; empty: nowhere",
+    ),
     "clock": Setting(
         "HOSHYAR_CLOCK",
         _one_of("wall", "scenario"),
@@ -159,6 +186,7 @@ class Settings:
     broker_port: int
     ui_host: str
     ui_port: int
+    metrics: Listening | None
     clock: str
     worker: int
     max_payload_bytes: int

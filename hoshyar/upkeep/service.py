@@ -9,10 +9,12 @@ import time
 from collections.abc import Sequence
 from contextlib import closing
 
+from hoshyar.upkeep.measures import Measures
 from hoshyar.upkeep.tasks import Task
 from records.clock import Clock
 from records.errors import HoshyarError, SettingsError, StoreUnavailable
 from records.settings import Settings
+from records.telemetry import Telemetry
 from store import stages
 from store.clock import scenario
 from store.connection import Database, connect
@@ -39,6 +41,9 @@ class Service:
                 "HOSHYAR_DSN is empty: start with `hoshyar up`, or name a PostgreSQL database"
             )
         self._dsn = settings.dsn.reveal()
+        self._address = settings.metrics
+        self._telemetry = Telemetry(STAGE)
+        self._measures = Measures(self._telemetry)
         self._scenario = settings.clock == "scenario"
         self._tasks, self._wall, self._stop = tasks, wall, stop
         # When each is due, on the machine's monotonic clock: all of them at the start.
@@ -49,6 +54,7 @@ class Service:
 
     def run(self) -> None:
         """Until it is asked to stop. Raises SettingsError."""
+        self._telemetry.listen(self._address)
         pause_s = _FIRST_PAUSE_S
         while not self._stop.is_set():
             try:
@@ -59,6 +65,7 @@ class Service:
                         self.turn(db)
                         pause_s = _FIRST_PAUSE_S
             except StoreUnavailable as error:
+                self._telemetry.beat("waiting", str(error))
                 log.warning("upkeep waits: %s", error)
                 self._stop.wait(pause_s)
                 pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
@@ -83,15 +90,18 @@ class Service:
         # Said first: whatever comes of it, the others have their turn before it is tried again.
         self._due_s[place] = time.monotonic() + min(task.every_s, _AGAIN_S)
         self._first = place + 1
+        began_s = time.monotonic()
         try:
             more = task.run(db, now_at)
         except HoshyarError as error:
             self._failed[task.name] = str(error)
+            self._measures.failed(task.name)
             log.warning("%s: %s", task.name, error)
             if isinstance(error, StoreUnavailable):
                 raise
             return False
         self._failed.pop(task.name, None)
+        self._measures.done(task.name, time.monotonic() - began_s)
         self._due_s[place] = time.monotonic() + (0 if more else task.every_s)
         return more
 
@@ -101,3 +111,4 @@ class Service:
         self._beaten_s = time.monotonic()
         detail = "; ".join(f"{name}: {said}" for name, said in self._failed.items())
         stages.beat(db, STAGE, os.getpid(), "running", detail, self._wall.now())
+        self._telemetry.beat("running", detail)

@@ -11,11 +11,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+import urllib.request
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import psutil
+from prometheus_client import Metric
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 120.0
@@ -114,3 +117,20 @@ def status(data: Path) -> dict[str, Any]:
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     return found
+
+
+def parsed(text: str) -> Iterable[Metric]:
+    """Families of an OpenMetrics text. Raises ValueError where it is none."""
+    families: Iterable[Metric] = text_string_to_metric_families(text)  # type: ignore[no-untyped-call]
+    return families
+
+
+def assert_measured(address: str, stage: str) -> None:
+    """The stage answers with its own measures as OpenMetrics, and that it is well."""
+    with urllib.request.urlopen(address, timeout=10) as answer:
+        families = [f.name for f in parsed(answer.read().decode())]
+    named = {"lab_ui": "screens"}.get(stage, stage)
+    assert families
+    assert all(family.startswith(f"hoshyar_{named}_") for family in families), families
+    with urllib.request.urlopen(address.replace("/metrics", "/healthz"), timeout=10) as answer:
+        assert json.load(answer)["ok"]

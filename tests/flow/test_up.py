@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.flow.conftest import RunningBroker
-from tests.flow.running import Command, free_port, gone, run, status, until
+from tests.flow.running import Command, assert_measured, free_port, gone, run, status, until
 
 PARTS = ["broker", "database", "ingest", "devices", "models", "alerts", "lab_ui", "upkeep"]
 
@@ -60,7 +60,10 @@ def test_status_says_what_runs_and_what_is_stored(running: Command, data: Path) 
     assert found["readings_per_s"] > 0
     assert found["last_reading_age_s"] < 60
     assert found["quarantined"] == 0
-    assert found["addresses"].keys() == {"screens", "broker"}
+    measured = {"ingest", "models", "alerts", "lab_ui", "upkeep"}
+    assert found["addresses"].keys() == {"screens", "broker", *(f"{s} metrics" for s in measured)}
+    for stage in measured:
+        assert_measured(found["addresses"][f"{stage} metrics"], stage)
 
 
 def test_health_of_one_stage_is_an_exit_code(running: Command, data: Path) -> None:
