@@ -71,6 +71,8 @@ QUANTITIES = {
     "air_pressure": "Air pressure",
     "wind_speed": "Wind speed",
     "volume_flow": "Volume flow",
+    "water_volume": "Water volume",
+    "energy": "Energy",
     "tilt": "Tilt",
     "displacement": "Displacement",
     "pore_pressure": "Pore pressure",
