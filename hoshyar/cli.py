@@ -165,21 +165,92 @@ def db_migrate(data: Data = None) -> None:
     print(f"applied {', '.join(map(str, done))}" if done else "nothing to do")
 
 
+Reason = Annotated[str, typer.Option(help="Only those with this reason.")]
+DeviceId = Annotated[str, typer.Option("--device", help="Only those of this device.")]
+
+
 @quarantine.command("list")
 def quarantine_list(
     data: Data = None,
     as_json: AsJson = False,
     limit: Annotated[int, typer.Option(help="How many, the newest first.")] = 50,
+    reason: Reason = "",
+    device_id: DeviceId = "",
+    counts: Annotated[
+        bool, typer.Option("--counts", help="How many, by device and reason.")
+    ] = False,
 ) -> None:
     """List the newest messages in quarantine, with their reasons."""
-    from hoshyar.enrolled import quarantined
+    from hoshyar import quarantined
+    from store.quarantine import Choice
 
-    found = quarantined(data, limit)
+    found = (
+        quarantined.counts(data)
+        if counts
+        else quarantined.found(data, limit, Choice(reason, device_id))
+    )
     if as_json:
         print(json.dumps(found, indent=2, ensure_ascii=False))
         return
     for one in found:
-        print(f"{one['received_at']}  {one['reason']:<28} {one['topic']}  {one['detail']}")
+        print(
+            f"{one['count']:>8}  {one['reason']:<32} {one['device'] or 'unknown device'}"
+            if counts
+            else f"{one['number']:>8}  {one['received_at']}  {one['reason']:<28} {one['topic']}"
+            f"  {one['detail']}"
+        )
+
+
+@quarantine.command("show")
+def quarantine_show(
+    number: int,
+    data: Data = None,
+    as_json: AsJson = False,
+    raw: Annotated[bool, typer.Option("--raw", help="The bytes of the payload alone.")] = False,
+) -> None:
+    """Show one message: whose it is, why it is here, and what it says."""
+    from hoshyar import quarantined
+
+    if raw:
+        sys.stdout.buffer.write(quarantined.payload(data, number))
+        return
+    found = quarantined.show(data, number)
+    if as_json:
+        print(json.dumps(found, indent=2, ensure_ascii=False))
+        return
+    for word in ("number", "topic", "device", "reason", "detail", "received_at", "bytes"):
+        print(f"{word:<12} {ascii(found[word])[1:-1] if word == 'topic' else found[word]}")
+    print(f"\n{found['payload']}")
+    if not found["whole"]:
+        print("\nonly its beginning is kept, so it can't be run again")
+
+
+@quarantine.command("rerun")
+def quarantine_rerun(
+    data: Data = None,
+    as_json: AsJson = False,
+    reason: Reason = "",
+    device_id: DeviceId = "",
+    number: Annotated[list[int] | None, typer.Option(help="This one; may be repeated.")] = None,
+    person: Annotated[str, typer.Option(help="Who does it; else the user of this shell.")] = "",
+) -> None:
+    """Take messages once more after the cause is mended; exit code 1 when some stay."""
+    from hoshyar import quarantined
+    from store.quarantine import Choice
+
+    done = quarantined.rerun(data, Choice(reason, device_id, tuple(number or ())), person)
+    if as_json:
+        print(json.dumps(done, indent=2, ensure_ascii=False))
+    else:
+        print(
+            f"{done['mended']} messages: {done['stored']} readings stored, {done['repeated']} were"
+            f" there already, {done['revised']} revisions, {done['waveforms']} waveform packets"
+        )
+        for one in done["still"]:
+            print(f"{one['number']:>8}  stays: {one['reason']}  {one['detail']}")
+        for one in done["truncated"]:
+            print(f"{one:>8}  stays: too large, only its beginning is kept")
+    raise typer.Exit(1 if done["still"] or done["truncated"] else 0)
 
 
 @alert.command("list")

@@ -1,4 +1,4 @@
-"""`hoshyar device` and `hoshyar quarantine`: what is enrolled, and what was refused."""
+"""`hoshyar device`: what is enrolled."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ import msgspec
 
 from hoshyar.access import opened
 from models.binding import bind
-from records import times
 from records.clock import WallClock
 from records.errors import BadMessage, InputError, SettingsError
 from records.network import Area, DetectorChoice, Device, Lab, Network, Record, Series, Station
-from store import quarantine, registry
+from store import registry
 
 Item = TypeVar("Item", Lab, Station, Area, Device, Series)
 
@@ -66,23 +65,6 @@ def revoke(device: str, data: Path | None) -> None:
     """Raises InputError for a device that isn't enrolled."""
     with opened(data) as db:
         registry.revoke_device(db, device, WallClock().now())
-
-
-def quarantined(data: Path | None, limit: int) -> list[dict[str, Any]]:
-    """The newest messages in quarantine: number, topic, reason, detail, bytes, received_at."""
-    with opened(data) as db:
-        entries = quarantine.entries(db, limit)
-    return [
-        {
-            "number": entry.number,
-            "topic": entry.topic,
-            "reason": entry.reason.value,
-            "detail": entry.detail,
-            "bytes": len(entry.payload),
-            "received_at": times.text(entry.received_at),
-        }
-        for entry in entries
-    ]
 
 
 def _read(file: Path) -> Addition:

@@ -115,6 +115,11 @@ class Intake:
         self._checks = Checks(_limits(self._registry))
         self._checks.remember(newest)
 
+    def forget(self) -> None:
+        """Take every message for new from here on: what a rerun asks for."""
+        self._ledger = Ledger()
+        self._recent = Recent()
+
     @property
     def registry(self) -> Registry:
         return self._registry

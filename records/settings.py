@@ -155,6 +155,12 @@ TABLE: dict[str, Setting] = {
         "1048576",
         "largest MQTT payload that is taken",
     ),
+    "quarantine_days": Setting(
+        "HOSHYAR_QUARANTINE_DAYS",
+        lambda text: _within(text, 1, 36_500),
+        "90",
+        "how long the bytes of a message in quarantine are kept, days",
+    ),
     "scenario": Setting(
         "HOSHYAR_SCENARIO",
         _one_of(*SCENARIOS),
@@ -190,6 +196,7 @@ class Settings:
     clock: str
     worker: int
     max_payload_bytes: int
+    quarantine_days: int
     scenario: str
     seed: int
     log_level: str

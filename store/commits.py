@@ -114,7 +114,7 @@ def _persist(db: Database, work: Commit) -> Committed:
 
 def _attempt(db: Database, work: Commit, direct: bool) -> Committed:
     with db.transaction():
-        number, packed_before = _next_number(db, work)
+        number, packed_before = next_number(db, work)
         again = ledger.settle(db, work.settled)
         ledger.declare_gone(db, work.gone)
         fresh = _is_fresh(db, work.readings) if direct and not again else None
@@ -122,17 +122,18 @@ def _attempt(db: Database, work: Commit, direct: bool) -> Committed:
             fresh &= work.readings.measured_at >= packed_before * DAY
         counts = _store(db, work, number, fresh, packed_before, revise=not again)
         quarantined = _quarantine(db, work, number)
-        _say_statuses(db, work.statuses)
+        say_statuses(db, work.statuses)
         packets = waveforms.merge(db, work.waveforms, work.worker, number, revise=not again)
-        _record(db, work, Committed(number, *counts), quarantined)
-        _count_waveforms(db, work.worker, number, packets)
+        record(db, work, Committed(number, *counts), quarantined)
+        count_waveforms(db, work.worker, number, packets)
     if len(work.readings):
         db.newest.raise_to(work.readings.series, work.readings.measured_at)
     return Committed(number, *counts)
 
 
-def _next_number(db: Database, work: Commit) -> tuple[int, int]:
-    """The batch's number, and the day before which rows may be packed (`store.packed`)."""
+def next_number(db: Database, work: Commit) -> tuple[int, int]:
+    """The batch's number on its worker's line, which is held until the transaction ends, and the
+    day before which rows may be packed (`store.packed`)."""
     # The row stays locked until the end of the transaction: numbers appear in their order.
     rows = db.run(
         "INSERT INTO worker VALUES (%s, 1, 0, 0, 0, 0, NULL)"
@@ -210,7 +211,8 @@ def _quarantine(db: Database, work: Commit, number: int) -> int:
     return len(rows)
 
 
-def _say_statuses(db: Database, statuses: tuple[DeviceStatus, ...]) -> None:
+def say_statuses(db: Database, statuses: tuple[DeviceStatus, ...]) -> None:
+    """What devices say of themselves, where nothing newer is known."""
     if statuses:
         db.run_many(
             "UPDATE device SET state = %s, boot = %s, firmware = %s, battery_v = %s, lat = %s,"
@@ -234,7 +236,8 @@ def _say_statuses(db: Database, statuses: tuple[DeviceStatus, ...]) -> None:
         )
 
 
-def _record(db: Database, work: Commit, done: Committed, quarantined: int) -> None:
+def record(db: Database, work: Commit, done: Committed, quarantined: int) -> None:
+    """The batch and its worker's totals; followers are told."""
     measured = work.readings.measured_at
     span = (measured.min(), measured.max()) if len(measured) else (None, None)
     first, last = (None if at is None else to_datetime(int(at)) for at in span)
@@ -262,7 +265,8 @@ def _record(db: Database, work: Commit, done: Committed, quarantined: int) -> No
     )
 
 
-def _count_waveforms(db: Database, worker: int, number: int, packets: int) -> None:
+def count_waveforms(db: Database, worker: int, number: int, packets: int) -> None:
+    """Packets of a batch, beside its readings."""
     if packets:
         db.run(
             "WITH total AS (UPDATE worker SET waveforms = waveforms + %s WHERE number = %s)"

@@ -9,6 +9,8 @@ from records.times import from_datetime
 from store.connection import Database
 from store.text import moment
 
+_MOST_AT_ONCE = 5_000
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -23,17 +25,58 @@ class Entry:
     received_at: int
 
 
-def entries(db: Database, limit: int = 100) -> list[Entry]:
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which entries: all conditions hold; "" and () ask for nothing.
+
+    device   the device that sent it, or whose id stands in the topic
+    numbers  one of these
+    """
+
+    reason: str = ""
+    device: str = ""
+    numbers: tuple[int, ...] = ()
+
+
+ALL = Choice()
+_COLUMNS = "number, device, topic, payload, reason, detail, received_at"
+_CHOSEN = (
+    "(%(reason)s = '' OR reason = %(reason)s)"
+    " AND (%(device)s = '' OR split_part(topic, '/', 4) = %(device)s"
+    "  OR device = (SELECT number FROM device WHERE id = %(device)s))"
+    " AND (cardinality(%(numbers)s::int8[]) = 0 OR number = ANY(%(numbers)s))"
+)
+
+
+def entries(db: Database, limit: int = 100, choice: Choice = ALL) -> list[Entry]:
     """The newest entries, newest first."""
-    rows = db.run(
-        "SELECT number, device, topic, payload, reason, detail, received_at FROM quarantine"
-        " ORDER BY number DESC LIMIT %s",
-        (limit,),
-    )
+    return _entries(db, f"{_CHOSEN} ORDER BY number DESC LIMIT %(limit)s", choice, limit=limit)
+
+
+def entries_after(db: Database, number: int, limit: int, choice: Choice = ALL) -> list[Entry]:
+    """The next entries above a number, in order."""
+    rest = "number > %(number)s ORDER BY number LIMIT %(limit)s"
+    return _entries(db, f"{_CHOSEN} AND {rest}", choice, number=number, limit=limit)
+
+
+def _entries(db: Database, rest: str, choice: Choice, **values: int) -> list[Entry]:
+    chosen = {"reason": choice.reason, "device": choice.device, "numbers": list(choice.numbers)}
+    rows = db.run(f"SELECT {_COLUMNS} FROM quarantine WHERE {rest}", chosen | values)
     return [
         Entry(number, device, topic, payload, Reason(reason), detail, from_datetime(received_at))
         for number, device, topic, payload, reason, detail, received_at in rows
     ]
+
+
+def expire(db: Database, before_at: int) -> bool:
+    """Drop entries that arrived before then, the oldest first; True when some are left."""
+    with db.transaction():
+        rows = db.run(
+            "DELETE FROM quarantine WHERE number IN (SELECT number FROM quarantine"
+            " WHERE received_at < %s ORDER BY received_at LIMIT %s) RETURNING 1",
+            (moment(before_at), _MOST_AT_ONCE),
+        )
+    return len(rows) == _MOST_AT_ONCE
 
 
 def counts(db: Database) -> dict[tuple[int | None, Reason], int]:

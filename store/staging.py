@@ -96,12 +96,7 @@ def merge(
     """
     if not len(readings):
         return 0, 0
-    db.run("SELECT pg_advisory_xact_lock(%s)", (_TURN,))
-    old = readings.measured_at < packed_before * DAY
-    if old.any():
-        packed.open_days(db, readings.take(old))
-    for statement in _MAKE:
-        db.run(statement)
+    begin(db, readings, packed_before)
     db.copy_in(_COPY, pack(readings, worker, batch, np.arange(len(readings))))
     return _replace(db, readings) if revise else (len(db.run(_ADD_MISSING)), 0)
 
@@ -114,6 +109,24 @@ def _replace(db: Database, readings: ReadingBatch) -> tuple[int, int]:
     db.run(_CHANGES, span)
     stored, changes = db.run(_COUNT)[0]
     db.run(_KEEP)
+    put(db)
+    return stored, changes - stored
+
+
+def begin(db: Database, readings: ReadingBatch, packed_before: int) -> None:
+    """Wait for this writer's turn, and make ready to compare these rows with stored ones.
+
+    `packed_before` as for `merge`. The tables `staged` and `changed` are empty then.
+    """
+    db.run("SELECT pg_advisory_xact_lock(%s)", (_TURN,))
+    old = readings.measured_at < packed_before * DAY
+    if old.any():
+        packed.open_days(db, readings.take(old))
+    for statement in _MAKE:
+        db.run(statement)
+
+
+def put(db: Database) -> None:
+    """The last row of each key in `changed` becomes the present."""
     db.run(_REPLACE)
     db.run(_ADD)
-    return stored, changes - stored

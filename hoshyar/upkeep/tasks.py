@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from records.settings import Settings
 from records.times import DAY
+from store import quarantine
 from store.connection import Database
 
 
@@ -25,12 +27,20 @@ class Task:
     run: Callable[[Database, int], bool]
 
 
-def table(_: Settings) -> tuple[Task, ...]:
+def table(settings: Settings) -> tuple[Task, ...]:
     """Every task, in the order in which they are done when several are due."""
-    return (Task("partitions ahead", 600, partitions_ahead),)
+    return (
+        Task("partitions ahead", 600, partitions_ahead),
+        Task("quarantine", 3600, partial(old_quarantine, settings.quarantine_days)),
+    )
 
 
 def partitions_ahead(db: Database, now_at: int) -> bool:
     """Days to come have their place before their first reading: midnight costs no lock."""
     db.flavour.make_ahead(db, now_at // DAY)
     return False
+
+
+def old_quarantine(days: int, db: Database, now_at: int) -> bool:
+    """What nobody has mended in so long goes."""
+    return quarantine.expire(db, now_at - days * DAY)

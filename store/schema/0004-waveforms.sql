@@ -41,7 +41,6 @@ COMMENT ON COLUMN batch.waveforms IS 'packets that it stored, new ones and revis
 -- Messages that left the quarantine as rows: which, by whom, when, in which batch.
 CREATE TABLE rerun (
     number bigint PRIMARY KEY,
-    device int NOT NULL REFERENCES device,
     topic text NOT NULL,
     reason text NOT NULL,
     received_at timestamptz NOT NULL,
