@@ -161,6 +161,18 @@ TABLE: dict[str, Setting] = {
         "90",
         "how long the bytes of a message in quarantine are kept, days",
     ),
+    "keep_days": Setting(
+        "HOSHYAR_KEEP_DAYS",
+        lambda text: _within(text, 0, 100_000),
+        "0",
+        "days for which readings are kept; 0: for ever (hours and days of roll-ups always are)",
+    ),
+    "compact_after_days": Setting(
+        "HOSHYAR_COMPACT_AFTER_DAYS",
+        lambda text: _within(text, 0, 100_000),
+        "7",
+        "days after which readings are made small on disk; 0: never",
+    ),
     "scenario": Setting(
         "HOSHYAR_SCENARIO",
         _one_of(*SCENARIOS),
@@ -197,6 +209,8 @@ class Settings:
     worker: int
     max_payload_bytes: int
     quarantine_days: int
+    keep_days: int
+    compact_after_days: int
     scenario: str
     seed: int
     log_level: str

@@ -32,6 +32,13 @@ _WIDTHS = {
     "worker": ">i2",
     "batch": ">i8",
     "place": ">i4",
+    "start_at": ">i8",
+    "total": ">f8",
+    "low": ">f8",
+    "high": ">f8",
+    "count": ">i4",
+    "stored": ">i4",
+    "fine": "u1",
 }
 # The columns of table `reading`, in its order.
 STORED = ("measured_at", "received_at", "value", "batch", "series", "flag", "checks", "worker",
@@ -41,7 +48,7 @@ _ARRAY_HEAD = 20
 _NOTHING = np.empty(0)
 # The commit that a row came in.
 ORIGIN = np.dtype([("worker", np.int16), ("batch", np.int64)])
-_MOMENTS = frozenset({"measured_at", "received_at"})
+_MOMENTS = frozenset({"measured_at", "received_at", "start_at"})
 
 
 def _row(columns: tuple[str, ...]) -> np.dtype[Any]:
@@ -71,14 +78,11 @@ def pack(
 
 def unpack(groups: Sequence[Sequence[bytes]]) -> tuple[ReadingBatch, NDArray[Any]]:
     """The readings of rows of `ARRAYS`, in their order; beside them the `ORIGIN` of each."""
-    column = {
-        name: np.concatenate([_elements(name, group[n]) for group in groups] or [_NOTHING])
-        for n, name in enumerate(STORED)
-    }
+    column = columns(STORED, groups)
     readings = ReadingBatch(
         series=column["series"].astype(np.int32),
-        measured_at=column["measured_at"].astype(np.int64) + _SHIFT,
-        received_at=column["received_at"].astype(np.int64) + _SHIFT,
+        measured_at=column["measured_at"].astype(np.int64),
+        received_at=column["received_at"].astype(np.int64),
         value=column["value"].astype(np.float64),
         flag=column["flag"].astype(np.uint8),
         checks=column["checks"].astype(np.uint16),
@@ -87,6 +91,15 @@ def unpack(groups: Sequence[Sequence[bytes]]) -> tuple[ReadingBatch, NDArray[Any
     origin = np.empty(len(readings), ORIGIN)
     origin["worker"], origin["batch"] = column["worker"], column["batch"]
     return readings, origin
+
+
+def columns(names: Sequence[str], groups: Sequence[Sequence[bytes]]) -> dict[str, NDArray[Any]]:
+    """Columns of rows that hold one array a name; moments in microseconds since 1970."""
+    found = {
+        name: np.concatenate([_elements(name, group[n]) for group in groups] or [_NOTHING])
+        for n, name in enumerate(names)
+    }
+    return {name: column + _SHIFT if name in _MOMENTS else column for name, column in found.items()}
 
 
 def _elements(column: str, array: bytes) -> NDArray[Any]:

@@ -47,7 +47,6 @@ class RangePartitions:
             (span for span in stored_spans(db) if span.end <= day), key=lambda span: span.first
         )
         self.forget()
-        db.run("DELETE FROM packed WHERE day < %s", (day,))
         for span in old:
             with db.transaction():
                 db.run(f"ALTER TABLE reading DETACH PARTITION {span.name}")

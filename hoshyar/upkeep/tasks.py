@@ -10,6 +10,8 @@ from records.settings import Settings
 from records.times import DAY
 from store import quarantine
 from store.connection import Database
+from store.retention import drop_before
+from store.rollups import roll_up
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +31,16 @@ class Task:
 
 def table(settings: Settings) -> tuple[Task, ...]:
     """Every task, in the order in which they are done when several are due."""
-    return (
+    tasks = [
         Task("partitions ahead", 600, partitions_ahead),
+        Task("roll-ups", 15, roll_up),
         Task("quarantine", 3600, partial(old_quarantine, settings.quarantine_days)),
-    )
+    ]
+    if settings.keep_days:
+        tasks.append(Task("retention", 3600, partial(drop_old, settings.keep_days)))
+    if settings.compact_after_days:
+        tasks.append(Task("compaction", 600, partial(compact, settings.compact_after_days)))
+    return tuple(tasks)
 
 
 def partitions_ahead(db: Database, now_at: int) -> bool:
@@ -44,3 +52,15 @@ def partitions_ahead(db: Database, now_at: int) -> bool:
 def old_quarantine(days: int, db: Database, now_at: int) -> bool:
     """What nobody has mended in so long goes."""
     return quarantine.expire(db, now_at - days * DAY)
+
+
+def drop_old(keep_days: int, db: Database, now_at: int) -> bool:
+    """Whole days before the last `keep_days` go (`store.retention`)."""
+    # While it waits for roll-ups it is not called again at once: they need their turns.
+    drop_before(db, now_at // DAY - keep_days)
+    return False
+
+
+def compact(after_days: int, db: Database, now_at: int) -> bool:
+    """Whole days before the last `after_days` are made small."""
+    return bool(db.flavour.compact_before(db, now_at // DAY - after_days))

@@ -1,0 +1,26 @@
+"""What is let go: whole days of readings that are older than somebody wants to keep.
+
+Ledger, receipts, batches, and the roll-ups of hours and days stay. A reading that arrives when its
+day is past keeping is stored and its receipt is sent, as for any other; it is in no roll-up, and
+goes with the next turn that finds its partition past keeping.
+"""
+
+from __future__ import annotations
+
+from records.times import DAY, to_datetime
+from store import rollups
+from store.connection import Database
+
+
+def drop_before(db: Database, day: int) -> bool:
+    """Drop days before `day` (since 1970); True when it must wait until they are summed."""
+    if not rollups.have_summed(db, day):
+        return True
+    with db.transaction():
+        db.run("UPDATE care SET dropped_before = greatest(dropped_before, %s)", (day,))
+    db.flavour.drop_before(db, day)
+    with db.transaction():
+        db.run("DELETE FROM packed WHERE day < %s", (day,))
+        db.run("DELETE FROM revision WHERE measured_at < %s", (to_datetime(day * DAY),))
+        rollups.drop_minutes_before(db, day)
+    return False
