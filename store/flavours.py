@@ -43,9 +43,10 @@ class Flavour(Protocol):
         """Drop the parts that hold nothing of `day` or later; their names, oldest first."""
 
     def compact_before(self, db: Database, day: int) -> list[str]:
-        """Make the parts that hold nothing of `day` or later small, again where late rows came.
+        """Make one part small, or a piece of it, that holds nothing of `day` or later.
 
-        Their names, oldest first. Rows stay where the same statements find and change them.
+        Oldest first, and again where late rows came; called again it goes on. Its name, or [] when
+        nothing is left. Every statement of this package finds and changes rows there as before.
         """
 
     def size_bytes(self, db: Database) -> int:

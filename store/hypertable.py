@@ -29,7 +29,7 @@ _SPANS = (
     " AND hypertable_schema = current_schema()"
 )
 # Bit 1: in the columnstore; 2 and 8: with rows that came since; 4: frozen, and left alone.
-_LOOSE = """
+_OLDEST_LOOSE = """
 SELECT format('%%I.%%I', c.schema_name, c.table_name)::regclass::text
 FROM show_chunks('reading', older_than => %s::timestamptz) s (chunk)
 JOIN _timescaledb_catalog.chunk c
@@ -37,7 +37,7 @@ JOIN _timescaledb_catalog.chunk c
 JOIN timescaledb_information.chunks i
   ON i.chunk_schema = c.schema_name AND i.chunk_name = c.table_name
 WHERE c.status & 11 <> 1 AND c.status & 4 = 0
-ORDER BY i.range_start
+ORDER BY i.range_start LIMIT 1
 """
 
 
@@ -73,15 +73,15 @@ class Hypertable:
         return [row[0] for row in rows]
 
     def compact_before(self, db: Database, day: int) -> list[str]:
-        """As the layout says; a server without a columnstore (its Apache edition) compacts none."""
+        """One chunk; TimescaleDB's Apache edition, which has no columnstore, compacts none."""
         try:
             _choose_columnstore(db)
         except psycopg.errors.FeatureNotSupported:
             return []
-        loose = [row[0] for row in db.run(_LOOSE, (to_datetime(day * DAY),))]
-        for chunk in loose:
+        loose = db.run(_OLDEST_LOOSE, (to_datetime(day * DAY),))
+        for (chunk,) in loose:
             db.run("SELECT compress_chunk(%s::regclass, if_not_compressed => true)", (chunk,))
-        return loose
+        return [chunk for (chunk,) in loose]
 
     def size_bytes(self, db: Database) -> int:
         return int(db.run("SELECT hypertable_size('reading')")[0][0])

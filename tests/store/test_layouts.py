@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import psycopg
 import pytest
 
 from records.readings import ReadingBatch
 from records.times import DAY
+from store import hypertable
 from store.connection import Database
 from store.readings import Commit, Committed, batches_after, between, commit, latest, newest
 
@@ -29,6 +31,14 @@ def parts(db: Database) -> int:
     return int(
         db.run("SELECT count(*) FROM pg_inherits WHERE inhparent = 'reading'::regclass")[0][0]
     )
+
+
+def compact(db: Database, day: int) -> list[str]:
+    """Until nothing is left: the names of what was done."""
+    done: list[str] = []
+    while names := db.flavour.compact_before(db, day):
+        done += names
+    return done
 
 
 def test_parts_are_made_ahead_once(db: Database, store: Store) -> None:
@@ -76,7 +86,7 @@ def test_today_keeps_parts_of_a_day_whatever_came_before_it(db: Database, store:
 
 def test_late_rows_and_revisions_reach_compacted_parts(db: Database, store: Store) -> None:
     store([(n, 60.0 * minute, float(minute)) for n in (1, 2, 3) for minute in range(200)])
-    db.flavour.compact_before(db, TODAY + 2)
+    compact(db, TODAY + 2)
     before = rows(db)
     assert before == [(n, 60.0 * m, float(m)) for n in (1, 2, 3) for m in range(200)]
     assert newest(db) == {} or set(newest(db).values()) == {T0 + 199 * 60_000_000}
@@ -93,7 +103,7 @@ def test_late_rows_and_revisions_reach_compacted_parts(db: Database, store: Stor
     ]
     again = batches_after(db, {})
     assert [len(batch.readings) for batch in again] == [600, 4]
-    db.flavour.compact_before(db, TODAY + 2)
+    compact(db, TODAY + 2)
     assert rows(db) == expected
     assert store([(2, 120, -2.0)], 600) == Committed(3, 0, 1, 0)
     assert latest(db, [1, 3], 1).value.tolist() == [199.0, 199.0]
@@ -103,7 +113,7 @@ def test_readings_straight_into_a_compacted_part_are_stored_once(
     db: Database, store: Store
 ) -> None:
     store([(1, 0, 1.0), (2, 0, 1.0)])
-    db.flavour.compact_before(db, TODAY + 2)
+    compact(db, TODAY + 2)
     assert store([(1, 60, 2.0), (3, 60, 2.0)], 100) == Committed(2, 2, 0, 0)
     db.newest.learn({1: T0}, [1])  # as where another worker was faster
     assert store([(1, 60, 2.0), (1, 120, 3.0)], 200) == Committed(3, 1, 1, 0)
@@ -131,7 +141,7 @@ def test_late_readings_of_many_series_reach_a_compacted_day(db: Database, batch_
         return Commit(0, T0, "senml/1", "qc/1", readings)
 
     commit(db, batch(np.arange(count, dtype=np.int64), 1.0))
-    db.flavour.compact_before(db, TODAY + 1)
+    compact(db, TODAY + 1)
     answer = commit(db, batch(np.array([500, 5000], np.int64), 2.0))
     assert answer == Committed(2, len(series), 0, len(series))
     found = between(db, [int(series[-1])], start, start + DAY)
@@ -146,10 +156,28 @@ def test_a_columnstore_is_smaller_and_packs_again_what_came_late(
     for n in (1, 2, 3):
         store([(n, 10.0 * k, float(value)) for k, value in enumerate(noise)])
     loose = db.flavour.size_bytes(db)
-    first = db.flavour.compact_before(db, TODAY + 2)
+    first = compact(db, TODAY + 2)
     assert len(first) == 2
     assert db.flavour.size_bytes(db) < 0.3 * loose
-    assert db.flavour.compact_before(db, TODAY + 2) == []
+    assert compact(db, TODAY + 2) == []
     store([(1, 5, 1.0)], 50_000)
-    assert db.flavour.compact_before(db, TODAY + 2) == first[:1]
-    assert db.flavour.compact_before(db, TODAY + 2) == []
+    assert compact(db, TODAY + 2) == first[:1]
+    assert compact(db, TODAY + 2) == []
+
+
+@pytest.mark.parametrize("kind", ["timescale"])
+def test_an_edition_without_a_columnstore_keeps_its_rows(
+    db: Database, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Database) -> None:
+        raise psycopg.errors.FeatureNotSupported("not supported under the current license")
+
+    monkeypatch.setattr(hypertable, "_choose_columnstore", refuse)
+    store([(1, 0, 1.0)])
+    assert compact(db, TODAY + 2) == []
+    assert rows(db) == [(1, 0, 1.0)]
+
+
+@pytest.mark.parametrize("kind", ["timescale"])
+def test_the_layout_is_known_by_the_table(db: Database) -> None:
+    assert isinstance(db.flavour, hypertable.Hypertable)
