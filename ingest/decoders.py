@@ -44,7 +44,8 @@ class Decoder:
     identity  message -> (boot, seq), None for a message without: a hash of its bytes stands for it
     claimed   payload that can't be decoded -> (boot, seq) if they are plain to see
     label     message -> its arrival as a replay says it, None where it doesn't
-    device    message -> the device that it names, where the topic doesn't
+    device    message -> the name of the device that it is from, where the topic isn't Hoshyar's
+    repeatable  True where the same bytes may mean something each time they are said
     """
 
     version: str
@@ -54,6 +55,7 @@ class Decoder:
     claimed: Callable[[bytes], Identity | None] = _nothing
     label: Callable[[Any], object] = _nothing
     device: Callable[[Any], str] | None = None
+    repeatable: bool = False
 
 
 def _columns(entries: list[Entry], _: int) -> Columns:

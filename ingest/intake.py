@@ -14,13 +14,16 @@ from ingest import limits, senml, statuses, stretches
 from ingest.checks import Checks
 from ingest.decoders import CHANNELS, SENML, Content, Decoder, Identity
 from ingest.feeds import Feeds
+from ingest.foreign import Foreign
 from ingest.gathering import Gathering
 from ingest.ledger import Answer, Ledger, Ranges, Receipt
 from ingest.limits import LimitTable
 from ingest.recent import Recent, digest
 from ingest.senml import Columns
+from ingest.sparkplug import Sparkplug
 from records import topics
 from records.errors import BadMessage, Reason
+from records.foreign import Feed
 from records.readings import ReadingBatch, empty
 from store.readings import Commit, DeviceStatus, Quarantined
 from store.registry import Registry
@@ -45,7 +48,7 @@ class Route:
     """Where a topic leads. `device` is the registry's number, None where `fault` says why.
 
     `decoder` reads what is settled by its number or its bytes; None where there is a fault and for
-    channels that are not settled.
+    channels that are not settled. `feed` is that of a foreign topic: its messages name the device.
     """
 
     device: int | None
@@ -53,6 +56,7 @@ class Route:
     channel: str
     fault: BadMessage | None = None
     decoder: Decoder | None = None
+    feed: Feed | None = None
 
 
 @dataclass(slots=True)
@@ -85,6 +89,7 @@ class Intake:
         self._ledger = Ledger()
         self._touched: set[tuple[int, int]] = set()
         self._checks = Checks(_limits(registry))
+        self._nodes = Sparkplug()
         self.use(registry)
 
     def use(self, registry: Registry) -> None:
@@ -92,6 +97,8 @@ class Intake:
         self._registry = registry
         self._recent = Recent()
         self._feeds = Feeds(registry)
+        self._foreign = Foreign(registry.foreign, self._nodes)
+        self._decoders = " ".join([SENML.version, *self._foreign.versions])
         self._routes: dict[str, Route] = {}
         self._checks.use(_limits(registry))
 
@@ -138,7 +145,7 @@ class Intake:
         return Commit(
             worker=self._worker,
             received_at=batch.latest,
-            decoder=SENML.version,
+            decoder=self._decoders,
             rules=limits.VERSION,
             readings=readings,
             settled=self._ledger.news(),
@@ -161,6 +168,10 @@ class Intake:
         """What a device may be told once the last `take` is committed, None for nothing."""
         return self._ledger.receipt(device, boot)
 
+    def commands(self) -> list[tuple[str, bytes]]:
+        """(topic, payload) of what foreign devices are to be asked, since the last call."""
+        return self._nodes.requests()
+
     def _route(self, topic: str) -> Route:
         try:
             route = self._parse(topic)
@@ -172,6 +183,9 @@ class Intake:
         return route
 
     def _parse(self, topic: str) -> Route:
+        if not topics.is_under_root(topic):
+            feed, decoder = self._foreign.find(topic)
+            return Route(None, "", feed.format, decoder=decoder, feed=feed)
         lab, device, channel = topics.parse(topic)
         number = self._registry.device_number.get(device)
         if number is None:
@@ -189,13 +203,16 @@ class Intake:
             message = decoder.decode(arrival.payload)
             if self._scenario and (label := decoder.label(message)) is not None:
                 arrival = arrival._replace(received_at=_label(label))
+            if decoder.device is not None:
+                route = self._named(route, decoder.device(message))
             identity = decoder.identity(message)
         except BadMessage as fault:
             self._refuse(arrival, route, fault, batch, decoder.claimed(arrival.payload))
             return
-        sequenced = self._settle(arrival, route, identity)
-        if sequenced is None:
+        settled = decoder.repeatable or self._settle(arrival, route, identity)
+        if settled is None:
             return
+        sequenced = settled and not decoder.repeatable
         try:
             found = decoder.content(message, arrival.received_at)
             if isinstance(found, Columns):
@@ -203,7 +220,7 @@ class Intake:
             else:
                 self._take_content(arrival, route, found, sequenced, batch)
         except BadMessage as fault:
-            self._quarantine(arrival, route, fault, batch)
+            self._quarantine(arrival, route, route.fault or fault, batch)
             return
         batch.latest = max(batch.latest, arrival.received_at)
 
@@ -217,12 +234,25 @@ class Intake:
     def _take_content(
         self, arrival: Arrival, route: Route, content: Content, sequenced: bool, batch: _Batch
     ) -> None:
+        if route.fault is not None and (content.packets or content.columns is not None):
+            raise route.fault
         found = stretches.resolved(
             self._feeds, self._registry, route.device_id, content.packets, arrival.received_at
         )
         if content.columns is not None:
             self._take_columns(arrival, route, content.columns, sequenced, batch)
         batch.waveforms += found
+        if content.state and route.device is not None:
+            batch.statuses.append(statuses.of(route.device, content.state, arrival.received_at))
+
+    def _named(self, route: Route, name: str) -> Route:
+        """The route of a foreign message, once it is known who sent it."""
+        device = name if route.feed is None else route.feed.devices.get(name, name)
+        number = self._registry.device_number.get(device)
+        if number is not None:
+            return replace(route, device=number, device_id=device)
+        fault = BadMessage(Reason.UNKNOWN_DEVICE, f"{ascii(device)[:200]} is not enrolled")
+        return replace(route, fault=fault)
 
     def _settle(self, arrival: Arrival, route: Route, identity: Identity | None) -> bool | None:
         """True: settled by its number; False: new by its bytes; None: a repeat."""

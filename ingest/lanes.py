@@ -13,6 +13,7 @@ from ingest.client import broker_of
 from ingest.session import Session
 from ingest.shards import shard_of
 from records import topics
+from records.foreign import Feed, matched
 from records.settings import BrokerAddress, Settings
 from store.registry import Registry
 
@@ -58,6 +59,7 @@ class Lanes:
         self._settings = settings
         self._lanes: list[Lane] = []
         self._devices: dict[int, list[str]] = {}
+        self._foreign: tuple[Feed, ...] = ()
         self._enrolled: frozenset[str] = frozenset()
         self._fresh: frozenset[str] = frozenset()
         self._fresh_until_s = 0.0
@@ -72,9 +74,10 @@ class Lanes:
 
     def use(self, registry: Registry, now_s: float) -> None:
         """Go on with a changed registry. Call it once before the first `open`."""
-        before = self._enrolled
-        self._enrolled = frozenset(registry.device_number)
-        self._fresh, self._fresh_until_s = self._enrolled - before, now_s + _FRESH_S
+        before = self._enrolled | {feed.filter for feed in self._foreign}
+        self._enrolled, self._foreign = frozenset(registry.device_number), registry.foreign
+        after = self._enrolled | {feed.filter for feed in self._foreign}
+        self._fresh, self._fresh_until_s = after - before, now_s + _FRESH_S
         self._devices = {}
         for device in sorted(self._enrolled):
             self._devices.setdefault(shard_of(device), []).append(device)
@@ -122,9 +125,18 @@ class Lanes:
         found = (lane.session for lane in self._lanes if lane.shard == shard)
         return next(found, None)
 
+    def ask(self, topic: str, payload: bytes) -> None:
+        """Say something to a foreign device; it is said again while nothing comes of it."""
+        if self._lanes:
+            self._lanes[0].session.publish(topic, payload)
+
     def ignores(self, topic: str, stray: bool) -> bool:
         """True for what the server says itself, and for what another session takes."""
         words = topic.split("/")
+        if not topics.is_under_root(topic):
+            for feed in self._foreign:
+                if matched(feed, words) is not None:
+                    return stray and feed.filter not in self._fresh
         ours = len(words) == 5 and words[:2] == ["hoshyar", "v1"] and words[4] in (*LIVE, *BACKLOG)
         if not ours or words[3] not in self._enrolled:
             return not stray or topics.is_ours(topic)
@@ -133,4 +145,7 @@ class Lanes:
 
     def _filters(self, lane: Lane) -> list[str]:
         assert lane.shard is not None
-        return filters(self._devices.get(lane.shard, ()), lane.channels)
+        own = filters(self._devices.get(lane.shard, ()), lane.channels)
+        if lane.channels is LIVE:
+            own += [feed.filter for feed in self._foreign if shard_of(feed.name) == lane.shard]
+        return own

@@ -152,6 +152,8 @@ class Service:
             return
         for session, received in pending.received:
             session.acknowledge(received)
+        for command in self._intake.commands():
+            self._lanes.ask(*command)
         self._receipts.add(self._intake.touched())
         for status in work.statuses:
             if status.state == "online" and status.boot is not None:
@@ -285,15 +287,21 @@ class Service:
 
     def _owned_series(self, known: registry.Registry) -> set[int]:
         """Numbers of the series that this worker's devices feed."""
-        assert self._tenure is not None
         return {
             known.series_number[series.id]
             for series in known.network.series
-            if shard_of(series.device) in self._tenure.owned
+            if self._may_hear(known, series.device)
         }
 
-    def _resumed(self, db: Database, known: registry.Registry) -> Intake:
+    def _may_hear(self, known: registry.Registry, device: str) -> bool:
+        """True where the device's messages may come here; a foreign feed's may be anyone's."""
         assert self._tenure is not None
+        owned = self._tenure.owned
+        return shard_of(device) in owned or any(
+            shard_of(feed.name) in owned for feed in known.foreign
+        )
+
+    def _resumed(self, db: Database, known: registry.Registry) -> Intake:
         intake = Intake(
             known,
             scenario=self._scenario,
@@ -302,11 +310,7 @@ class Service:
         )
         self._device_ids = _ids(known)
         now_at = self._scenario_at if self._scenario else self._wall.now()
-        owned = {
-            number
-            for number, id_ in self._device_ids.items()
-            if shard_of(id_) in self._tenure.owned
-        }
+        owned = {number for number, id_ in self._device_ids.items() if self._may_hear(known, id_)}
         intake.resume(
             {key: ranges for key, ranges in readings.ledger(db).items() if key[0] in owned},
             readings.latest(db, sorted(self._owned_series(known)), HISTORY),

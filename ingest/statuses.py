@@ -58,3 +58,8 @@ def decode(payload: bytes, device: int, received_at: int) -> tuple[DeviceStatus,
         received_at=received_at,
     )
     return status, said.gone
+
+
+def of(device: int, state: Literal["online", "offline"], received_at: int) -> DeviceStatus:
+    """What a foreign message says of its device (registry's number): that it is there, or not."""
+    return DeviceStatus(device, state, None, "", None, None, None, received_at)

@@ -44,6 +44,7 @@ class Reason(StrEnum):
     IMPOSSIBLE_TIME = "impossible time"
     RELATIVE_TIME = "relative time without sequence"
     BAD_SEQUENCE = "bad sequence"
+    NO_BIRTH = "no birth"
 
 
 class BadMessage(HoshyarError):

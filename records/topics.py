@@ -31,6 +31,11 @@ def parse(topic: str) -> tuple[str, str, str]:
     return words[2], words[3], words[4]
 
 
+def is_under_root(topic: str) -> bool:
+    """True for topics that this grammar is for; all others are foreign devices'."""
+    return topic.startswith("hoshyar/") or topic == "hoshyar"
+
+
 def is_ours(topic: str) -> bool:
     """True for what the server itself publishes (receipts, commands, alerts, health)."""
     words = topic.split("/")

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from records.errors import InputError
+from records.foreign import Feed
 from records.network import Network, Series, Station
 
 Feeds = dict[tuple[str, str, str], int]
@@ -18,6 +19,7 @@ class Registry:
     series_number, series_id  a series' number by id, and the other way round
     device_number             by device id, devices that were revoked left out
     feeds                     series number by (device id, point, quantity) as of now
+    foreign                   which foreign topics are read, and how
     """
 
     network: Network
@@ -30,9 +32,10 @@ class Registry:
     _stations: dict[str, Station]
     _labs: dict[str, str]
     _simulated: frozenset[int]
+    foreign: tuple[Feed, ...] = ()
 
     @classmethod
-    def of(cls, network: Network) -> Registry:
+    def of(cls, network: Network, foreign: tuple[Feed, ...] = ()) -> Registry:
         """Without a database: version 0, numbers from 1 in the order of the network.
 
         Raises InputError where one device's one channel would feed two series.
@@ -45,6 +48,7 @@ class Registry:
             series_number,
             {device.id: n for n, device in enumerate(network.device, 1)},
             (series_number[s.id] for s in network.series if s.device in simulated),
+            foreign,
         )
 
     @classmethod
@@ -55,6 +59,7 @@ class Registry:
         series_number: Mapping[str, int],
         device_number: Mapping[str, int],
         simulated: Iterable[int],
+        foreign: tuple[Feed, ...] = (),
     ) -> Registry:
         """From the numbers; `simulated` are those of series that a simulated device ever fed."""
         stations = {station.id: station for station in network.station}
@@ -69,6 +74,7 @@ class Registry:
             _stations=stations,
             _labs={device.id: stations[device.station].lab for device in network.device},
             _simulated=frozenset(simulated),
+            foreign=foreign,
         )
 
     def series(self, number: int) -> Series:

@@ -10,7 +10,7 @@ import msgspec
 from records.clock import Clock, WallClock
 from records.errors import InputError
 from records.network import Area, DetectorChoice, Device, Lab, Network, Record, Series, Station
-from store import enrolment, history
+from store import enrolment, foreign, history
 from store.connection import Database
 from store.directory import Registry
 from store.text import moment
@@ -116,7 +116,14 @@ def load(db: Database) -> Registry:
             "SELECT DISTINCT d.series FROM deployment d JOIN device v ON v.number = d.device"
             " WHERE v.simulated"
         )
-        return Registry.build(network, version(db), numbers, devices, (row[0] for row in simulated))
+        return Registry.build(
+            network,
+            version(db),
+            numbers,
+            devices,
+            (row[0] for row in simulated),
+            foreign.load(db),
+        )
 
 
 def _series(db: Database) -> tuple[Series, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tomllib
 from contextlib import closing
 from pathlib import Path
 
@@ -233,3 +234,62 @@ def test_a_notebook_opens_a_station_in_one_line(
     monkeypatch.delenv("HOSHYAR_DSN")
     with pytest.raises(SettingsError, match="nothing runs in"):
         hoshyar.open_dataset(station="bridge", data=tmp_path)
+
+
+FEED = """
+[[feed]]
+name = "farm"
+topic = "farm/{device}/up"
+format = "flat-json"
+devices = { "G 1" = "gauge" }
+time = { field = "ts", form = "epoch-ms" }
+readings = [{ field = "data.cm", quantity = "stage", unit = "cm" }]
+ignore = ["battery*"]
+
+[[feed]]
+name = "slope"
+topic = "spBv1.0/valley/#"
+format = "sparkplug-b"
+device = "gauge"
+readings = [{ field = "Level \\"1\\"", quantity = "stage" }]
+"""
+
+
+def test_feeds_are_imported_exported_as_they_were_and_removed(
+    enrolled: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "feeds.toml"
+    file.write_text(FEED)
+    assert command(enrolled, "feed", "import", file).stdout == "2 feeds read, 2 new or changed\n"
+    whole = tomllib.loads(FEED)["feed"]
+    assert answer(enrolled, "feed", "list") == whole
+    exported = command(enrolled, "feed", "export").stdout
+    assert tomllib.loads(exported)["feed"] == whole
+    file.write_text(exported)
+    assert command(enrolled, "feed", "import", file).stdout == "2 feeds read, 0 new or changed\n"
+    assert command(enrolled, "feed", "access").stdout == (
+        "user hoshyar-ingest\ntopic read farm/+/up\ntopic read spBv1.0/valley/#\n"
+        "topic write spBv1.0/valley/NCMD/+\n"
+    )
+    assert command(enrolled, "feed", "remove", "slope").returncode == 0
+    assert answer(enrolled, "feed", "list") == whole[:1]
+    done = command(enrolled, "feed", "remove", "slope")
+    assert (done.returncode, done.stderr) == (2, "hoshyar: there is no feed 'slope'\n")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('= "gauge" }', '= "gauge-9" }', "feed 'farm', device: 'gauge-9' is not enrolled"),
+        ("farm/{device}/up", "spBv1.0/valley/{device}", "feed 'slope', topic: spBv1.0/valley/#"),
+    ],
+)
+def test_a_file_of_feeds_that_does_not_fit_changes_nothing_and_says_where(
+    enrolled: str, tmp_path: Path, old: str, new: str, said: str
+) -> None:
+    file = tmp_path / "feeds.toml"
+    file.write_text(FEED.replace(old, new, 1))
+    done = command(enrolled, "feed", "import", file)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert done.stderr.startswith(f"hoshyar: {file}: {said}")
+    assert answer(enrolled, "feed", "list") == []

@@ -1,0 +1,203 @@
+"""Foreign devices at a real broker: a Sparkplug node, OpenEEW and flat JSON become exact rows."""
+
+from __future__ import annotations
+
+import json
+import queue
+import time
+from collections.abc import Iterator
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from paho.mqtt import client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+
+from ingest import metrics, protobuf
+from records.clock import WallClock
+from records.errors import Reason
+from records.foreign import Feed, Reading, Time
+from records.network import Device, Lab, Network, Series, Station
+from records.times import DAY, SECOND
+from store import foreign, quarantine, readings, registry
+from store.connection import Database, connect
+from tests.flow.test_ingest_flow import ingest, until
+
+if TYPE_CHECKING:
+    from tests.flow.conftest import RunningBroker
+
+WAIT_S = 30.0
+NOW = WallClock().now() // SECOND * SECOND
+NETWORK = Network(
+    lab=(Lab(id="north"),),
+    station=(Station(id="bank", lab="north", lat=35, lon=74),),
+    device=(Device(id="gauge-1", station="bank"), Device(id="slope-1", station="bank")),
+    series=(
+        Series(id="s1", station="bank", device="gauge-1", quantity="stage", unit="m"),
+        Series(id="s2", station="bank", device="slope-1", quantity="tilt", unit="deg"),
+    ),
+)
+FLAT = Feed(
+    name="farm", topic="farm/{device}/up", format="flat-json",
+    readings=(Reading(field="level_cm", quantity="stage", unit="cm"),),
+    time=Time(field="t", form="epoch-s"),
+)  # fmt: skip
+SPARKPLUG = Feed(
+    name="slope", topic="spBv1.0/valley/+/n1/#", format="sparkplug-b", device="slope-1",
+    readings=(Reading(field="Tilt", quantity="tilt", unit="deg"),),
+)  # fmt: skip
+
+
+@pytest.fixture
+def db(dsn: str) -> Iterator[Database]:
+    with connect(dsn, stage="test") as database:
+        registry.enrol(database, NETWORK)
+        yield database
+
+
+class Node:
+    """A Sparkplug edge node: a will, births on demand, data by alias, a number for each message."""
+
+    def __init__(self, broker: RunningBroker) -> None:
+        self.rebirths: queue.Queue[metrics.Payload] = queue.Queue()
+        self._seq = 0
+        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="n1")
+        self._client.will_set("spBv1.0/valley/NDEATH/n1", b"".join(self._bd_seq()), qos=1)
+        self._client.on_message = lambda *heard: self.rebirths.put(metrics.decode(heard[2].payload))
+        self._client.connect(broker.address.host, broker.address.port)
+        self._client.loop_start()
+        self._client.subscribe("spBv1.0/valley/NCMD/n1", 0)
+
+    def _bd_seq(self) -> tuple[bytes, ...]:
+        number = (protobuf.field(1, b"bdSeq"), protobuf.field(4, 8), protobuf.field(11, 1))
+        return (protobuf.field(2, b"".join(number)),)
+
+    def birth(self, alias: int, tilt: int, at: int) -> None:
+        self._seq = 0
+        self._say("NBIRTH", at, *self._bd_seq(), self._tilt(tilt, alias, b"Tilt"))
+
+    def data(self, alias: int, tilt: int, at: int) -> None:
+        self._seq = (self._seq + 1) % 256
+        self._say("NDATA", at, self._tilt(tilt, alias))
+
+    @staticmethod
+    def _tilt(tilt: int, alias: int, name: bytes = b"") -> bytes:
+        inside = protobuf.field(1, name) + protobuf.field(4, 3) if name else b""
+        inside += protobuf.field(2, alias) + protobuf.field(10, tilt % 2**32)
+        return protobuf.field(2, inside)
+
+    def _say(self, kind: str, at: int, *parts: bytes) -> None:
+        payload = protobuf.field(1, at // 1000) + b"".join(parts) + protobuf.field(3, self._seq)
+        # Births and data have QoS 0 in Sparkplug.
+        self._client.publish(f"spBv1.0/valley/{kind}/n1", payload, qos=0).wait_for_publish(WAIT_S)
+
+    def vanish(self) -> None:
+        """Lose the connection without a word: the broker says the will."""
+        self._client.loop_stop()
+        sock = self._client.socket()
+        assert sock is not None
+        sock.close()
+
+
+def rows(db: Database, series: int) -> list[tuple[float, float]]:
+    """(seconds since NOW, value)."""
+    found = readings.between(db, [series], NOW - DAY, NOW + DAY)
+    return list(zip(((found.measured_at - NOW) / SECOND).tolist(), found.value.tolist(),
+                    strict=True))  # fmt: skip
+
+
+def state_of(db: Database, device: str) -> str:
+    found: str = db.run("SELECT coalesce(state, '') FROM device WHERE id = %s", (device,))[0][0]
+    return found
+
+
+def test_a_sparkplug_node_is_followed_through_a_restart_of_ingest_and_its_death(
+    broker: RunningBroker, dsn: str, db: Database
+) -> None:
+    foreign.save(db, [SPARKPLUG])
+    with ingest(broker, dsn):
+        until(lambda: subscribed(db), "the subscription")
+        node = Node(broker)
+        node.birth(7, 10, NOW - 50 * SECOND)
+        node.data(7, 11, NOW - 49 * SECOND)
+        until(lambda: rows(db, 2) == [(-50.0, 10.0), (-49.0, 11.0)])
+        assert state_of(db, "slope-1") == "online"
+    # While nobody listens it is born again, and its alias now means something else.
+    node.birth(9, 20, NOW - 40 * SECOND)
+    with ingest(broker, dsn):
+        tries = count()
+
+        def heard() -> bool:
+            node.data(7, 99, NOW - 30 * SECOND + next(tries) * SECOND // 100)
+            time.sleep(0.2)
+            return not node.rebirths.empty()
+
+        until(heard, "a request for rebirth")
+        asked = node.rebirths.get(timeout=WAIT_S)
+        assert [(m.name, m.raw) for m in asked.metrics] == [("Node Control/Rebirth", 1)]
+        node.birth(9, 21, NOW - 20 * SECOND)
+        node.data(9, -22, NOW - 19 * SECOND)
+        until(lambda: rows(db, 2)[-2:] == [(-20.0, 21.0), (-19.0, -22.0)], "rows after rebirth")
+        node.vanish()
+        until(lambda: state_of(db, "slope-1") == "offline", "its death")
+    assert 99.0 not in {value for _, value in rows(db, 2)}
+    kept = quarantine.entries(db)
+    assert {(entry.topic, entry.reason) for entry in kept} == {
+        ("spBv1.0/valley/NDATA/n1", Reason.NO_BIRTH)
+    }
+
+
+def test_a_feed_is_read_from_the_moment_it_is_imported_and_no_longer_once_removed(
+    broker: RunningBroker, dsn: str, db: Database
+) -> None:
+    client = mqtt.Client(CallbackAPIVersion.VERSION2)
+    client.connect(broker.address.host, broker.address.port)
+    client.loop_start()
+
+    def say(device: str, **fields: Any) -> None:
+        message = json.dumps(fields).encode()
+        client.publish(f"farm/{device}/up", message, qos=1).wait_for_publish(WAIT_S)
+
+    at = NOW / SECOND
+    with ingest(broker, dsn):
+        until(lambda: running(db), "ingest")
+        foreign.save(db, [FLAT])
+        until(lambda: said(say, db, t=at - 9, level_cm=150), "the subscription")
+        say("gauge-1", t=at - 8, level_cm=175)
+        say("gauge-1", t=at - 8, level_cm=175)
+        say("gauge-9", t=at - 7, level_cm=1)
+        say("gauge-1", t=at - 6, level_cm=1, mood=1)
+        say("gauge-1", t=at - 5, level_cm=153)
+        wanted = [(-9.0, 1.5), (-8.0, 1.75), (-5.0, 1.53)]
+        until(lambda: rows(db, 1) == wanted)
+        kept = {(e.topic, e.reason) for e in quarantine.entries(db) if "up" in e.topic}
+        assert kept - {("farm/gauge-1/up", Reason.BAD_TOPIC)} == {
+            ("farm/gauge-9/up", Reason.UNKNOWN_DEVICE),
+            ("farm/gauge-1/up", Reason.UNKNOWN_QUANTITY),
+        }  # fmt: skip
+        foreign.remove(db, "farm")
+        time.sleep(1)
+        say("gauge-1", t=at - 4, level_cm=154)
+    assert rows(db, 1) == wanted
+    client.disconnect()
+    client.loop_stop()
+
+
+def said(say: Any, db: Database, **fields: Any) -> bool:
+    """Say it until it is stored: nobody tells when a subscription holds."""
+    say("gauge-1", **fields)
+    time.sleep(0.2)
+    return bool(rows(db, 1))
+
+
+def running(db: Database) -> bool:
+    found: bool = db.run("SELECT exists (SELECT FROM stage WHERE state = 'running')")[0][0]
+    return found
+
+
+def subscribed(db: Database) -> bool:
+    """True when ingest runs: it subscribes to what it knew at the start with its connection."""
+    if not running(db):
+        return False
+    time.sleep(0.3)
+    return True
