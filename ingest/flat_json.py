@@ -50,16 +50,12 @@ class FlatJson:
         self._fields = Fields(feed)
         self._own = {name for name in (feed.boot, feed.seq, feed.device_field, feed.each) if name}
         self._own |= {feed.time.field} if feed.time else set()
-
-    def decoder(self, named: str) -> Decoder:
-        """For a topic; `named` is the device that it names, "" where a field does."""
-        by_field = bool(self._feed.device_field)
-        return Decoder(
+        self.decoder = Decoder(
             VERSION,
             self.decode,
             self.content,
-            self.identity if self._feed.seq else _no_identity,
-            device=self.device if by_field else lambda _: named,
+            self.identity if feed.seq else _no_identity,
+            device=self.device if feed.device_field else None,
         )
 
     def decode(self, payload: bytes) -> Message:

@@ -35,16 +35,20 @@ class Foreign:
         self._nodes = nodes
         self.versions = sorted({VERSIONS[feed.format] for feed in feeds})
 
-    def find(self, topic: str) -> tuple[Feed, Decoder]:
-        """Raises BadMessage (`bad topic`) for a topic that no feed reads."""
+    def find(self, topic: str) -> tuple[Feed, Decoder, str]:
+        """The feed, its decoder, and the device's name, "" where the messages say it.
+
+        Raises BadMessage (`bad topic`) for a topic that no feed reads.
+        """
         words = topic.split("/")
         for feed, flat in self._feeds:
             named = matched(feed, words)
             if named is not None:
                 name = feed.device or named
                 if feed.format == "sparkplug-b":
-                    return feed, self._nodes.decoder(feed, topic) or NOT_DATA
+                    decoder = self._nodes.decoder(feed, topic) or NOT_DATA
+                    return feed, decoder, feed.device or "/".join(words[3:5])
                 if feed.format == "openeew":
-                    return feed, openeew.decoder(name)
-                return feed, flat.decoder(name)
+                    return feed, openeew.SAYING_DEVICE if not name else openeew.DECODER, name
+                return feed, flat.decoder, name
         raise BadMessage(Reason.BAD_TOPIC, topic[:200])

@@ -48,7 +48,8 @@ class Route:
     """Where a topic leads. `device` is the registry's number, None where `fault` says why.
 
     `decoder` reads what is settled by its number or its bytes; None where there is a fault and for
-    channels that are not settled. `feed` is that of a foreign topic: its messages name the device.
+    channels that are not settled. `feed` is that of a foreign topic: it is read even with a
+    fault, since one message may say how others are to be read.
     """
 
     device: int | None
@@ -184,8 +185,9 @@ class Intake:
 
     def _parse(self, topic: str) -> Route:
         if not topics.is_under_root(topic):
-            feed, decoder = self._foreign.find(topic)
-            return Route(None, "", feed.format, decoder=decoder, feed=feed)
+            feed, decoder, name = self._foreign.find(topic)
+            route = Route(None, "", feed.format, decoder=decoder, feed=feed)
+            return self._named(route, name) if name else route
         lab, device, channel = topics.parse(topic)
         number = self._registry.device_number.get(device)
         if number is None:
@@ -271,7 +273,7 @@ class Intake:
         claim = None
         try:
             if len(payload) > self._max_payload_bytes:
-                claim = senml.claimed(payload) if route.fault is None else None
+                claim = senml.claimed(payload) if not (route.fault or route.feed) else None
                 arrival = arrival._replace(payload=payload[:KEPT_OF_TOO_LARGE_BYTES])
                 raise BadMessage(Reason.TOO_LARGE, f"{len(payload)} bytes")
             if route.fault is not None:

@@ -73,6 +73,5 @@ def content(message: Message, _: int) -> Content:
     return Content(packets=tuple(packets))
 
 
-def decoder(named: str) -> Decoder:
-    """For a topic; `named` is the device that the feed or the topic names, "" for the message's."""
-    return Decoder(VERSION, decode, content, device=(lambda _: named) if named else device)
+DECODER = Decoder(VERSION, decode, content)
+SAYING_DEVICE = Decoder(VERSION, decode, content, device=device)

@@ -81,7 +81,6 @@ class Sparkplug:
             VERSION,
             metrics.decode,
             speaker.reader(kind),
-            device=lambda _: speaker.device_name,
             repeatable=kind in ("NDEATH", "DDEATH"),
         )
 
@@ -117,8 +116,6 @@ class _Speaker:
     def __init__(self, nodes: Sparkplug, feed: Feed, group: str, node: str, device: str) -> None:
         self._nodes, self._group, self._node, self._device = nodes, group, node, device
         self._fields = Fields(feed, ALWAYS_IGNORED)
-        named = f"{node}/{device}" if device else node
-        self.device_name = feed.device or named
 
     def reader(self, kind: str) -> Reader:
         return {

@@ -304,8 +304,8 @@ FLAT_FAULTS: dict[str, tuple[str, bytes, Reason, int | None]] = {
         "farm/gauge-1/up", flat(ts="2025-11-23T12:13:20"), Reason.IMPOSSIBLE_TIME, 3),
     "no time": ("farm/gauge-1/up", flat(ts=None), Reason.IMPOSSIBLE_TIME, 3),
     "a sequence without boot": ("farm/gauge-1/up", flat(boot=None), Reason.BAD_SEQUENCE, 3),
-    "no JSON": ("farm/gauge-1/up", b"{", Reason.UNDECODABLE, None),
-    "no object": ("farm/gauge-1/up", b"[]", Reason.UNDECODABLE, None),
+    "no JSON": ("farm/gauge-1/up", b"{", Reason.UNDECODABLE, 3),
+    "no object": ("farm/gauge-1/up", b"[]", Reason.UNDECODABLE, 3),
     "another topic": ("farm/gauge-1/down", flat(), Reason.BAD_TOPIC, None),
 }  # fmt: skip
 

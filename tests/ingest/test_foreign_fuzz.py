@@ -104,7 +104,7 @@ ANYTHING = Feed(
 
 
 def flat_outcome(payload: bytes) -> None:
-    decoder = FlatJson(ANYTHING).decoder("gauge-1")
+    decoder = FlatJson(ANYTHING).decoder
     decoder.content(decoder.decode(payload), NOW)
 
 
