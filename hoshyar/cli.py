@@ -9,6 +9,9 @@ from typing import Annotated
 
 import typer
 
+from hoshyar.feeding import feed
+from hoshyar.options import AsJson, Data
+
 app = typer.Typer(
     help="Early-warning sensors and joint-lab data.",
     no_args_is_help=True,
@@ -20,15 +23,11 @@ device = typer.Typer(help="Enrol and revoke devices.", no_args_is_help=True)
 db = typer.Typer(help="The database.", no_args_is_help=True)
 quarantine = typer.Typer(help="Messages that could not become readings.", no_args_is_help=True)
 alert = typer.Typer(help="Incidents.", no_args_is_help=True)
-feed = typer.Typer(help="Topics of foreign devices, and what is in them.", no_args_is_help=True)
 app.add_typer(device, name="device")
 app.add_typer(feed, name="feed")
 app.add_typer(db, name="db")
 app.add_typer(quarantine, name="quarantine")
 app.add_typer(alert, name="alert")
-
-Data = Annotated[Path | None, typer.Option("--data", help="Data folder (HOSHYAR_HOME).")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command()
@@ -154,54 +153,6 @@ def device_revoke(id: str, data: Data = None) -> None:  # noqa: A002 (the name t
     from hoshyar.enrolled import revoke
 
     revoke(id, data)
-
-
-@feed.command("import")
-def feed_import(
-    file: Annotated[Path, typer.Argument(help="TOML with [[feed]] tables; docs/formats.md.")],
-    data: Data = None,
-) -> None:
-    """Add what a file describes; a feed of the same name is described anew."""
-    from hoshyar.feeds import add
-
-    print(add(file, data))
-
-
-@feed.command("list")
-def feed_list(data: Data = None, as_json: AsJson = False) -> None:
-    """List the feeds."""
-    from hoshyar.feeds import feeds
-
-    found = feeds(data)
-    if as_json:
-        print(json.dumps(found, indent=2, ensure_ascii=False))
-        return
-    for one in found:
-        print(f"{one['name']:<24} {one['format']:<12} {one['topic']}")
-
-
-@feed.command("export")
-def feed_export(data: Data = None) -> None:
-    """Print the table as the TOML that `feed import` reads."""
-    from hoshyar.feeds import as_toml
-
-    print(as_toml(data), end="")
-
-
-@feed.command("remove")
-def feed_remove(name: str, data: Data = None) -> None:
-    """From now on its topics are not read."""
-    from hoshyar.feeds import remove
-
-    remove(name, data)
-
-
-@feed.command("access")
-def feed_access(data: Data = None) -> None:
-    """Print what a Mosquitto access list needs so that ingest may read the feeds."""
-    from hoshyar.feeds import access
-
-    print(access(data), end="")
 
 
 @db.command("migrate")
