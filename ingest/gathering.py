@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest.clocks import WRONG, Clocks
 from ingest.feeds import SlotTable
 from ingest.senml import RELATIVE_BELOW_S
 from records.errors import BadMessage, Reason
@@ -18,6 +21,36 @@ _LATEST_S = from_seconds(253_402_300_799) / SECOND  # the end of the year 9999
 _FAULTS = (Reason.NOT_FINITE, Reason.IMPOSSIBLE_TIME, Reason.RELATIVE_TIME)
 
 
+class Source(NamedTuple):
+    """Where a message comes from.
+
+    device, boot  the registry's number, and `store.clocks.NO_BOOT` where it says none: its clock
+    sequenced     it has a number of its own
+    live          it should be as new as it can be
+    """
+
+    device: int
+    boot: int
+    sequenced: bool
+    live: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gathered:
+    """What the messages of a batch became.
+
+    readings     in order of arrival; flags are 0, to be set by the checks
+    message      n: the message of each reading
+    wrong_clock  n: the device's clock is off by more than `clocks.WRONG`
+    refused      messages that are refused whole; their rows are not among the readings
+    """
+
+    readings: ReadingBatch
+    message: NDArray[np.int64]
+    wrong_clock: NDArray[np.bool_]
+    refused: dict[int, BadMessage]
+
+
 class Gathering:
     """Values of messages, appended one message at a time."""
 
@@ -27,7 +60,7 @@ class Gathering:
         self._seconds: list[float] = []
         self._counts: list[int] = []
         self._received_at: list[int] = []
-        self._sequenced: list[bool] = []
+        self._sources: list[Source] = []
 
     def add(
         self,
@@ -35,7 +68,7 @@ class Gathering:
         values: Sequence[float],
         seconds: Sequence[float],
         received_at: int,
-        sequenced: bool,
+        source: Source,
     ) -> None:
         """One message: n slots, values and times (s, as sent), and when it arrived (µs)."""
         self._slots += slots
@@ -43,18 +76,15 @@ class Gathering:
         self._seconds += seconds
         self._counts.append(len(slots))
         self._received_at.append(received_at)
-        self._sequenced.append(sequenced)
+        self._sources.append(source)
 
     def __len__(self) -> int:
         return len(self._slots)
 
-    def rows(
-        self, table: SlotTable
-    ) -> tuple[ReadingBatch, NDArray[np.int64], dict[int, BadMessage]]:
-        """Readings in order of arrival, the message of each, and the messages that are refused.
+    def rows(self, table: SlotTable, clocks: Clocks) -> Gathered:
+        """Readings in order of arrival; a message with one bad value is refused whole.
 
-        A message with one bad value is refused whole; its rows are not among the readings. Flags
-        are 0, to be set by the checks.
+        `clocks` learns from the live messages, and says how old each reading is.
         """
         message = np.repeat(np.arange(len(self._counts)), self._counts)
         slot = np.array(self._slots, np.intp)
@@ -73,9 +103,11 @@ class Gathering:
             | (relative & (seconds > 0))
             | (measured_at < EARLIEST)
             | (measured_at > received_at + DAY),
-            relative & ~np.array(self._sequenced, np.bool_)[message],
+            relative & ~np.array([s.sequenced for s in self._sources], np.bool_)[message],
         )
         refused = self._refused(faults, message)
+        offset = self._offsets(clocks, measured_at, relative, refused)[message]
+        offset[relative] = 0
         readings = ReadingBatch(
             series=table.series[slot],
             measured_at=measured_at,
@@ -83,12 +115,32 @@ class Gathering:
             value=value,
             flag=np.zeros(len(slot), np.uint8),
             checks=np.zeros(len(slot), np.uint16),
-            late=received_at - measured_at > table.late_after[slot],
+            late=received_at - measured_at - offset > table.late_after[slot],
         )
+        wrong_clock = np.abs(offset) > WRONG
         if refused:
             kept = ~np.isin(message, list(refused))
-            readings, message = readings.take(kept), message[kept]
-        return readings, message, refused
+            readings, message, wrong_clock = readings.take(kept), message[kept], wrong_clock[kept]
+        return Gathered(readings, message, wrong_clock, refused)
+
+    def _offsets(
+        self,
+        clocks: Clocks,
+        measured_at: NDArray[np.int64],
+        relative: NDArray[np.bool_],
+        refused: dict[int, BadMessage],
+    ) -> NDArray[np.int64]:
+        """By how much the clock of each message is slow (µs). Times that count from arrival say
+        nothing of a clock, nor does a message that is refused."""
+        counts = np.array(self._counts, np.intp)
+        starts = np.cumsum(counts) - counts
+        newest = np.maximum.reduceat(measured_at, starts)
+        feeds = np.array(
+            [source.live for source in self._sources], np.bool_
+        ) & ~np.logical_or.reduceat(relative, starts)
+        feeds[list(refused)] = False
+        keys = [source[:2] for source in self._sources]
+        return clocks.take(keys, feeds, newest, np.array(self._received_at, np.int64))
 
     def _refused(
         self, faults: tuple[NDArray[np.bool_], ...], message: NDArray[np.int64]

@@ -10,21 +10,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+import numpy as np
+
 from ingest import limits, senml, statuses, stretches
 from ingest.checks import Checks
+from ingest.clocks import Clocks
 from ingest.decoders import CHANNELS, SENML, Content, Decoder, Identity
 from ingest.feeds import Feeds
 from ingest.foreign import Foreign
-from ingest.gathering import Gathering
+from ingest.gathering import Gathering, Source
 from ingest.ledger import Answer, Ledger, Ranges, Receipt
-from ingest.limits import LimitTable
 from ingest.recent import Recent, digest
 from ingest.senml import Columns
 from ingest.sparkplug import Sparkplug
 from records import topics
 from records.errors import BadMessage, Reason
 from records.foreign import Feed
+from records.levels import Check, Flag
 from records.readings import ReadingBatch, empty
+from store.clocks import NO_BOOT, ClockState
 from store.readings import Commit, DeviceStatus, Quarantined
 from store.registry import Registry
 from store.waveforms import Waveform
@@ -89,8 +93,9 @@ class Intake:
         self._max_payload_bytes = max_payload_bytes
         self._ledger = Ledger()
         self._touched: set[tuple[int, int]] = set()
-        self._checks = Checks(_limits(registry))
+        self._checks = Checks(limits.table(registry))
         self._nodes = Sparkplug()
+        self._clocks = Clocks()
         self.use(registry)
 
     def use(self, registry: Registry) -> None:
@@ -101,7 +106,7 @@ class Intake:
         self._foreign = Foreign(registry.foreign, self._nodes)
         self._decoders = " ".join([SENML.version, *self._foreign.versions])
         self._routes: dict[str, Route] = {}
-        self._checks.use(_limits(registry))
+        self._checks.use(limits.table(registry))
 
     def resume(
         self,
@@ -109,6 +114,7 @@ class Intake:
         newest: ReadingBatch,
         quarantined: Mapping[bytes, int] | None = None,
         gone: Mapping[tuple[int, int], Ranges] | None = None,
+        clocks: Sequence[ClockState] = (),
     ) -> None:
         """Take up where the store stands.
 
@@ -116,12 +122,14 @@ class Intake:
         newest       the last `checks.HISTORY` rows of every series
         quarantined  arrival (microseconds) by digest, of the last hour
         gone         what devices have declared lost, as `settled`
+        clocks       the newest clocks of every device, in the order they began
         """
         self._ledger = Ledger(settled, gone)
         self._recent = Recent(quarantined)
         self._touched = set()
-        self._checks = Checks(_limits(self._registry))
+        self._checks = Checks(limits.table(self._registry))
         self._checks.remember(newest)
+        self._clocks = Clocks(clocks)
 
     def forget(self) -> None:
         """Take every message for new from here on: what a rerun asks for."""
@@ -154,6 +162,7 @@ class Intake:
             quarantined=tuple(batch.quarantined),
             statuses=tuple(batch.statuses),
             waveforms=tuple(batch.waveforms),
+            clocks=self._clocks.news(),
         )
 
     def touched(self) -> set[tuple[int, int]]:
@@ -215,26 +224,30 @@ class Intake:
         if settled is None:
             return
         sequenced = settled and not decoder.repeatable
+        boot = NO_BOOT if identity is None else identity[0]
+        source = Source(route.device or 0, boot, sequenced, route.channel != "backlog")
         try:
             found = decoder.content(message, arrival.received_at)
             if isinstance(found, Columns):
-                self._take_columns(arrival, route, found, sequenced, batch)
+                self._take_columns(arrival, route, found, source, batch)
             else:
-                self._take_content(arrival, route, found, sequenced, batch)
+                self._take_content(arrival, route, found, source, batch)
         except BadMessage as fault:
             self._quarantine(arrival, route, route.fault or fault, batch)
             return
         batch.latest = max(batch.latest, arrival.received_at)
 
     def _take_columns(
-        self, arrival: Arrival, route: Route, columns: Columns, sequenced: bool, batch: _Batch
+        self, arrival: Arrival, route: Route, columns: Columns, source: Source, batch: _Batch
     ) -> None:
         slots = self._feeds.slots(route.device_id, columns)
-        batch.messages.append((arrival, route))
-        batch.gathering.add(slots, columns.values, columns.seconds, arrival.received_at, sequenced)
+        if slots:
+            batch.messages.append((arrival, route))
+            values, seconds = columns.values, columns.seconds
+            batch.gathering.add(slots, values, seconds, arrival.received_at, source)
 
     def _take_content(
-        self, arrival: Arrival, route: Route, content: Content, sequenced: bool, batch: _Batch
+        self, arrival: Arrival, route: Route, content: Content, source: Source, batch: _Batch
     ) -> None:
         if route.fault is not None and (content.packets or content.columns is not None):
             raise route.fault
@@ -242,7 +255,7 @@ class Intake:
             self._feeds, self._registry, route.device_id, content.packets, arrival.received_at
         )
         if content.columns is not None:
-            self._take_columns(arrival, route, content.columns, sequenced, batch)
+            self._take_columns(arrival, route, content.columns, source, batch)
         batch.waveforms += found
         if content.state and route.device is not None:
             batch.statuses.append(statuses.of(route.device, content.state, arrival.received_at))
@@ -321,17 +334,14 @@ class Intake:
     def _readings(self, batch: _Batch) -> ReadingBatch:
         if not len(batch.gathering):
             return empty()
-        rows, message, refused = batch.gathering.rows(self._feeds.table())
-        for number, fault in sorted(refused.items()):
+        found = batch.gathering.rows(self._feeds.table(), self._clocks)
+        for number, fault in sorted(found.refused.items()):
             arrival, route = batch.messages[number]
             self._quarantine(arrival, route, fault, batch)
-        verdict = self._checks.flag(rows, message)
-        return replace(rows, flag=verdict.flag, checks=verdict.checks)
-
-
-def _limits(registry: Registry) -> LimitTable:
-    network = registry.network
-    return LimitTable.of([(registry.series_number[s.id], s) for s in network.series])
+        flag, checks = self._checks.flag(found.readings, found.message)
+        checks[found.wrong_clock] |= np.uint16(Check.CLOCK)
+        flag[found.wrong_clock & (flag != Flag.FAIL)] = Flag.SUSPECT
+        return replace(found.readings, flag=flag, checks=checks)
 
 
 def _label(received_at: object) -> int:

@@ -17,8 +17,9 @@ from records.foreign import Feed, matched
 from records.settings import BrokerAddress, Settings
 from store.registry import Registry
 
-LIVE = ("readings", "status", "reply")
-BACKLOG = ("backlog", "waveform")
+# A waveform is as live as a reading: an earthquake may be in it.
+LIVE = ("readings", "status", "reply", "waveform")
+BACKLOG = ("backlog",)
 # The shard whose owner also takes what belongs to no shard.
 _STRAYS_WITH = 0
 # Everything below our root. The embedded broker carries nothing but Hoshyar's, so whatever comes

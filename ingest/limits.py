@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from records.network import Series
 from records.quantities import QUANTITIES, conversion
+from store.registry import Registry
 
 VERSION = "qartod-1"
 
@@ -92,3 +93,8 @@ class LimitTable:
                 table.rate[number] = limit.rate * abs(factor)
             table.repeats[number] = limit.repeats or 0
         return table
+
+
+def table(registry: Registry) -> LimitTable:
+    """The limits of every series of a registry."""
+    return LimitTable.of([(registry.series_number[s.id], s) for s in registry.network.series])

@@ -17,9 +17,9 @@ from collections.abc import Callable
 import msgspec
 
 from ingest.checks import HISTORY
-from ingest.inbox import LOCKSTEP, Inbox, Pace
+from ingest.inbox import LOCKSTEP, Inbox, Pace, Pending
 from ingest.intake import Intake
-from ingest.lanes import Lanes
+from ingest.lanes import BACKLOG, Lane, Lanes
 from ingest.receipts import DueReceipts
 from ingest.recent import WINDOW
 from ingest.shards import shard_of
@@ -28,7 +28,7 @@ from records.clock import Clock, WallClock
 from records.errors import SettingsError, StoreUnavailable
 from records.settings import Settings
 from records.topics import device_topic
-from store import clock, quarantine, readings, registry, stages
+from store import clock, clocks, quarantine, readings, registry, stages
 from store.connection import Database, connect
 from store.readings import Commit
 
@@ -104,48 +104,67 @@ class Service:
         self._listen()
         if self._inbox.is_due(time.monotonic()):
             self._store_batch()
+        if self._inbox.backlog.waits and not self._inbox.waits:
+            self._store_piece()
         self._look_around()
         self._send_receipts()
 
     def _listen(self) -> None:
         """Wait for bytes and take in what has come."""
-        room = self._inbox.has_room
-        ready = self._select(self._inbox.wait_s(time.monotonic()), room)
+        ready = self._select(self._inbox.wait_s(time.monotonic()))
         now_s = time.monotonic()
         care = now_s - self._turned_s >= _LOOK_EVERY_S
         if care:
             self._turned_s = now_s
-        for session, _, shard in self._lanes:
+        for lane in self._lanes:
+            session = lane.session
             calls = session.socket is None and now_s >= self._no_broker_until_s
             if not (calls or care or session.more or session.socket in ready):
                 continue
             if session.socket is None and not calls:
                 continue
-            received = session.turn(reading=room)
+            received = session.turn(reading=self._has_room(lane))
             if session.socket is None:
                 self._no_broker_until_s = now_s + _NO_BROKER_S
-            if received.deliveries:
-                now_at = self._scenario_at if self._scenario else self._wall.now()
-                self._inbox.add(session, received, shard is None, now_at, time.monotonic())
+            if received.deliveries and lane.channels is BACKLOG:
+                self._inbox.backlog.add(session, received)
+            elif received.deliveries:
+                stray = lane.shard is None
+                self._inbox.add(session, received, stray, self._now(), time.monotonic())
 
-    def _select(self, wait_s: float, room: bool) -> set[object]:
+    def _has_room(self, lane: Lane) -> bool:
+        waiting = self._inbox.backlog if lane.channels is BACKLOG else self._inbox
+        return waiting.has_room
+
+    def _now(self) -> int:
+        return self._scenario_at if self._scenario else self._wall.now()
+
+    def _select(self, wait_s: float) -> set[object]:
         """Sockets that can be read or written now."""
-        watched = [(lane.session, lane.session.socket) for lane in self._lanes]
-        readers = [sock for _, sock in watched if sock is not None and room]
-        writers = [sock for s, sock in watched if sock is not None and s.wants_to_write]
-        if room and any(session.more for session, _ in watched):
+        watched = [(x.session, x.session.socket, self._has_room(x)) for x in self._lanes]
+        readers = [sock for _, sock, room in watched if sock is not None and room]
+        writers = [sock for s, sock, _ in watched if sock is not None and s.wants_to_write]
+        if any(room and session.more for session, _, room in watched):
             wait_s = 0.0
         readable, writable, _ = select.select(readers, writers, [], min(wait_s, _LOOK_EVERY_S))
         return {*readable, *writable}
 
     def _store_batch(self) -> None:
         """Commit one batch and acknowledge it; if that fails it comes again."""
+        self._store(self._inbox.take())
+
+    def _store_piece(self) -> None:
+        """Between two live batches, a piece of the backlog that does not keep the next waiting."""
+        backlog, began_s = self._inbox.backlog, time.monotonic()
+        self._store(backlog.take(self._now()))
+        backlog.took(time.monotonic() - began_s)
+
+    def _store(self, pending: Pending) -> None:
         if self._intake is None or self._db is None:
             return
-        pending = self._inbox.take()
         work = self._intake.take(pending.arrivals)
         try:
-            if _has_news(work):
+            if work.has_news:
                 self._commit_to(self._db, work)
         except StoreUnavailable as error:
             self._store_lost(error)
@@ -243,6 +262,7 @@ class Service:
             return
         if plan.give:
             self._lanes.close(plan.give)
+            self._inbox.backlog.keep({lane.session for lane in self._lanes})
             self._tenure.give(plan.give)
         if got := self._tenure.take(plan):
             self._resume_with(db, got)
@@ -309,13 +329,13 @@ class Service:
             max_payload_bytes=self._settings.max_payload_bytes,
         )
         self._device_ids = _ids(known)
-        now_at = self._scenario_at if self._scenario else self._wall.now()
         owned = {number for number, id_ in self._device_ids.items() if self._may_hear(known, id_)}
         intake.resume(
             {key: ranges for key, ranges in readings.ledger(db).items() if key[0] in owned},
             readings.latest(db, sorted(self._owned_series(known)), HISTORY),
-            quarantine.digests(db, now_at - WINDOW),
+            quarantine.digests(db, self._now() - WINDOW),
             {key: ranges for key, ranges in readings.gone(db).items() if key[0] in owned},
+            [state for state in clocks.load(db) if state.device in owned],
         )
         return intake
 
@@ -327,8 +347,3 @@ def _ids(known: registry.Registry) -> dict[int, str]:
 def _came_from_elsewhere(before: set[int], after: set[int], known: registry.Registry) -> bool:
     """Whether some series that others fed until now is fed by a device of ours."""
     return bool((after - before) & set(known.series_number.values()))
-
-
-def _has_news(work: Commit) -> bool:
-    news = (work.settled, work.quarantined, work.statuses, work.waveforms)
-    return bool(len(work.readings) or any(news))

@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import cast
 
 from ingest.client import Delivery
-from ingest.inbox import LOCKSTEP, ROOM_BYTES, Inbox, Pace
+from ingest.inbox import (
+    LARGEST_PIECE_BYTES,
+    LOCKSTEP,
+    ROOM_BYTES,
+    ROOM_MESSAGES,
+    SMALLEST_PIECE_BYTES,
+    Inbox,
+    Pace,
+)
 from ingest.intake import Arrival
 from ingest.receipts import DueReceipts
 from ingest.session import Received, Session
@@ -115,3 +123,55 @@ def test_a_device_that_comes_online_is_told_at_once() -> None:
     due.sent((1, 7), 50.0)
     due.at_once((1, 7))
     assert due.ready(50.1) == [(1, 7)]
+
+
+def test_a_backlog_is_handed_on_in_pieces_and_in_order_and_stamped_when_it_is_taken() -> None:
+    inbox = Inbox(Pace(), nothing)
+    half = b"o" * (SMALLEST_PIECE_BYTES // 2)
+    inbox.backlog.add(NOBODY, received(half, half, b"3"))
+    inbox.backlog.add(NOBODY, received(b"4"))
+    add(inbox, received(b"live"), 0.0)
+    live = inbox.take().arrivals
+    first, second = inbox.backlog.take(NOW), inbox.backlog.take(NOW)
+    assert not inbox.backlog.waits
+    arrivals = [*live, *first.arrivals, *second.arrivals]
+    assert [a.payload for a in arrivals] == [b"live", half, half, b"3", b"4"]
+    assert [a.received_at for a in arrivals] == list(range(NOW, NOW + 5))
+    # Each delivery is acknowledged with the piece that it is in.
+    taken = [
+        [d.payload for _, r in piece.received for d in r.deliveries] for piece in (first, second)
+    ]
+    assert taken == [[half, half], [b"3", b"4"]]
+
+
+def test_a_piece_is_as_large_as_can_be_stored_in_a_tenth_of_a_second() -> None:
+    def piece(*spent_s: float) -> int:
+        backlog = Inbox(Pace(), nothing).backlog
+        for s in spent_s:
+            backlog.took(s)
+        backlog.add(NOBODY, received(*[b"x" * 1024] * 1000))
+        return backlog.take(NOW).size_bytes
+
+    assert piece() == SMALLEST_PIECE_BYTES
+    assert piece(0.001) == 2 * SMALLEST_PIECE_BYTES
+    assert piece(*[0.001] * 50) == LARGEST_PIECE_BYTES
+    assert piece(*[0.001] * 50, 0.4) == LARGEST_PIECE_BYTES // 4
+    assert piece(60.0) == SMALLEST_PIECE_BYTES
+
+
+def test_a_full_backlog_leaves_the_live_lane_its_room() -> None:
+    inbox = Inbox(Pace(), nothing)
+    inbox.backlog.add(NOBODY, received(*[b"x"] * ROOM_MESSAGES))
+    assert (inbox.has_room, inbox.backlog.has_room) == (True, False)
+    inbox.backlog.take(NOW)
+    assert inbox.backlog.has_room
+
+
+def test_what_a_session_left_behind_goes_with_it() -> None:
+    backlog = Inbox(Pace(), nothing).backlog
+    stays, leaves = cast(Session, object()), cast(Session, object())
+    backlog.add(stays, received(b"1"))
+    backlog.add(leaves, received(b"2"))
+    backlog.keep({stays})
+    assert [arrival.payload for arrival in backlog.take(NOW).arrivals] == [b"1"]
+    assert not backlog.waits
