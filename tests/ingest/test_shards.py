@@ -140,10 +140,10 @@ def test_a_shards_owner_has_two_sessions_and_that_of_the_first_the_strays() -> N
     found = lanes("gauge-1")
     found.open([0, 5])
     assert [(lane.shard, lane.channels) for lane in found] == [
-        (0, ("readings", "status", "reply")),
-        (0, ("backlog", "waveform")),
-        (5, ("readings", "status", "reply")),
-        (5, ("backlog", "waveform")),
+        (0, ("readings", "status", "reply", "waveform")),
+        (0, ("backlog",)),
+        (5, ("readings", "status", "reply", "waveform")),
+        (5, ("backlog",)),
         (None, ()),
     ]
     assert found.live("gauge-1") is [lane.session for lane in found][2]
