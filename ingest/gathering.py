@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ingest.clocks import WRONG, Clocks
 from ingest.feeds import SlotTable
-from ingest.senml import RELATIVE_BELOW_S
+from ingest.senml import RELATIVE_BELOW_S, Columns
 from records.errors import BadMessage, Reason
 from records.readings import ReadingBatch
 from records.times import DAY, SECOND, from_seconds, parse
@@ -62,18 +62,11 @@ class Gathering:
         self._received_at: list[int] = []
         self._sources: list[Source] = []
 
-    def add(
-        self,
-        slots: Sequence[int],
-        values: Sequence[float],
-        seconds: Sequence[float],
-        received_at: int,
-        source: Source,
-    ) -> None:
-        """One message: n slots, values and times (s, as sent), and when it arrived (µs)."""
+    def add(self, slots: Sequence[int], columns: Columns, received_at: int, source: Source) -> None:
+        """One message: n slots, its values and times as sent, and when it arrived (µs)."""
         self._slots += slots
-        self._values += values
-        self._seconds += seconds
+        self._values += columns.values
+        self._seconds += columns.seconds
         self._counts.append(len(slots))
         self._received_at.append(received_at)
         self._sources.append(source)

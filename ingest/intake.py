@@ -243,8 +243,7 @@ class Intake:
         slots = self._feeds.slots(route.device_id, columns)
         if slots:
             batch.messages.append((arrival, route))
-            values, seconds = columns.values, columns.seconds
-            batch.gathering.add(slots, values, seconds, arrival.received_at, source)
+            batch.gathering.add(slots, columns, arrival.received_at, source)
 
     def _take_content(
         self, arrival: Arrival, route: Route, content: Content, source: Source, batch: _Batch

@@ -163,7 +163,7 @@ def test_strays_are_looked_for_everywhere_only_where_everything_is_ours() -> Non
     assert asked(BROKER_PORT="2883", BROKER="mqtt://127.0.0.1:2883") == ("#",)
     shapes = ("hoshyar/+", "hoshyar/+/+", "hoshyar/v1/+/+", "hoshyar/v1/+/+/+/+/#")
     assert asked(BROKER="mqtt://broker.example:1883") == ("hoshyar/+/+/+/+", *shapes)
-    channels = ("readings", "status", "reply", "backlog", "waveform")
+    channels = ("readings", "status", "reply", "waveform", "backlog")
     assert asked(BROKER="mqtt://broker.example:1883", BROKER_USER="ingest") == (
         *(f"hoshyar/+/+/+/{channel}" for channel in channels),
         *shapes,
