@@ -25,7 +25,8 @@ import msgspec
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from bench import publisher
+from bench import publisher, scaling
+from bench.child import started
 from hoshyar import broker as embedded
 from ingest.intake import Arrival, Intake
 from records.network import Device, Lab, Network, Series, Station
@@ -101,26 +102,6 @@ def cpu_s(pid: int) -> float:
     """Processor time of a process so far, seconds."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-@contextmanager
-def started(*command: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
-    child = subprocess.Popen(
-        [sys.executable, "-m", *command],
-        env={**os.environ, **environment},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield child
-    finally:
-        child.kill()
-        child.wait()
-        for pipe in (child.stdin, child.stdout):
-            if pipe:
-                with suppress(BrokenPipeError):
-                    pipe.close()
 
 
 def play(port: int, messages: int, readings: int, pid: int, taken: Callable[[], int]) -> Run:
@@ -242,6 +223,22 @@ def measure(server: str, folder: Path, kind: str, messages: int, readings: int) 
     return records(kind, messages, readings, run, count, copy)
 
 
+def two_workers(server: str, part: int) -> dict[str, Any]:
+    """The record of a second worker, see `bench.scaling`."""
+    rates = []
+    for workers in (1, 2):
+        with database(server, f"bench_workers_{workers}") as dsn:
+            rates.append(scaling.rate(dsn, workers, scaling.MESSAGES // part, scaling.READINGS))
+    return {
+        "id": "P1",
+        "case": "two workers",
+        "value": round(rates[1] / rates[0], 2),
+        "unit": "x one",
+        "beside": {"one worker": round(rates[0]), "two workers": round(rates[1])},
+        "n": scaling.MESSAGES // part * scaling.READINGS,
+    }
+
+
 def records(
     kind: str, messages: int, readings: int, run: Run, count: Run, copy: float
 ) -> list[dict[str, Any]]:
@@ -290,6 +287,9 @@ def main() -> None:
                     messages = MESSAGES[readings] // (8 if chosen.quick else 1)
                     print(f"{readings} a message, {kind}", file=sys.stderr)
                     found += measure(dsn, folder, kind, messages, readings)
+            if not chosen.case:
+                print("two workers", file=sys.stderr)
+                found.append(two_workers(dsn, 8 if chosen.quick else 1))
         finally:
             server.stop()
     print(msgspec.json.encode(found).decode() if chosen.json else table(found))

@@ -20,15 +20,20 @@ from records.readings import ReadingBatch, concatenate
 from records.settings import Settings
 from records.statements import HazardWarning
 from records.telemetry import Telemetry
+from records.times import SECOND
 from store import clock as scenario_clock
 from store import registry, stages, warnings
 from store.connection import Database, connect
-from store.follow import StoredBatch, batches_after
+from store.follow import StoredBatch, batches_after, lines_since
 
 STAGE = "models"
 _BEAT_S = 2.0
 _SAVE_S = 5.0
-_WAIT_S = 0.5
+_WAIT_S = 0.3
+# Of two workers the one may commit later what it received earlier. Where several store, each row
+# is decided so long after its arrival (microseconds): all that arrived before is visible by then.
+HOLD = 300_000
+_LINE_LIVES = 60 * SECOND
 _RETRY_S = (0.5, 1.0, 2.0, 5.0)
 
 log = logging.getLogger(__name__)
@@ -148,6 +153,9 @@ class Follower:
     def _follow_wall(self, engine: Engine, now_at: int) -> bool:
         """The next batches; timers run up to now only once no batch is left to read."""
         found = batches_after(self._db, self._positions)
+        if lines_since(self._db, now_at - _LINE_LIVES) > 1:
+            now_at -= HOLD
+            found = self._due(found, now_at)
         if found:
             now_at = max(batch.received_at for batch in found)
         rows = concatenate([batch.readings for batch in found])

@@ -147,7 +147,7 @@ TABLE: dict[str, Setting] = {
         "HOSHYAR_WORKER",
         lambda text: _within(text, 0, 255),
         "0",
-        "number of this ingest worker",
+        "number of this ingest worker; those with different numbers share the devices",
     ),
     "max_payload_bytes": Setting(
         "HOSHYAR_MAX_PAYLOAD_BYTES",

@@ -9,7 +9,7 @@ from datetime import datetime
 import numpy as np
 
 from records.readings import ReadingBatch
-from records.times import DAY, from_datetime
+from records.times import DAY, from_datetime, to_datetime
 from store.connection import Database
 from store.packed import ROWS, SEGMENTS, rows
 
@@ -61,18 +61,41 @@ def batches_after(
 
     A worker's batches come in their order and without gaps; at least one where there is one, and
     then no more than `limit_rows` readings of each worker. Batches without readings come too.
+    Where one line is cut by the limit, no other goes on to later arrivals than that one has
+    reached: so who is behind takes several lines in the order of arrival.
     """
     workers = [row[0] for row in db.run("SELECT number FROM worker ORDER BY number")]
+    headers = {
+        worker: _headers(db, worker, positions.get(worker, 0), limit_rows) for worker in workers
+    }
+    reached = [
+        max(header.received_at for header in found) for found, is_cut in headers.values() if is_cut
+    ]
     found = [
         batch
-        for worker in workers
-        for batch in _of_worker(db, worker, positions.get(worker, 0), limit_rows)
+        for worker, (line, _) in headers.items()
+        for batch in _of_worker(db, worker, _through(line, reached), positions.get(worker, 0))
     ]
     return sorted(found, key=lambda batch: (batch.received_at, batch.worker, batch.number))
 
 
-def _of_worker(db: Database, worker: int, position: int, limit_rows: int) -> list[StoredBatch]:
-    headers = _headers(db, worker, position, limit_rows)
+def lines_since(db: Database, since_at: int) -> int:
+    """How many workers have stored something that arrived since then."""
+    rows = db.run("SELECT count(*) FROM worker WHERE received_at >= %s", (to_datetime(since_at),))
+    return int(rows[0][0])
+
+
+def _through(line: list[_Header], reached: list[int]) -> list[_Header]:
+    """The line as far as every line that was cut has come."""
+    if not reached:
+        return line
+    later = (n for n, header in enumerate(line) if header.received_at > min(reached))
+    return line[: next(later, len(line))]
+
+
+def _of_worker(
+    db: Database, worker: int, headers: list[_Header], position: int
+) -> list[StoredBatch]:
     if not headers:
         return []
     readings, origin = rows(_rows(db, worker, headers))
@@ -92,7 +115,10 @@ def _of_worker(db: Database, worker: int, position: int, limit_rows: int) -> lis
     ]
 
 
-def _headers(db: Database, worker: int, position: int, limit_rows: int) -> list[_Header]:
+def _headers(
+    db: Database, worker: int, position: int, limit_rows: int
+) -> tuple[list[_Header], bool]:
+    """The next batches of a line, and whether the limit cut them."""
     rows = db.run(
         "SELECT number, received_at, stored + revised, first_measured_at, last_measured_at"
         " FROM batch WHERE worker = %s AND number > %s ORDER BY number LIMIT %s",
@@ -100,7 +126,8 @@ def _headers(db: Database, worker: int, position: int, limit_rows: int) -> list[
     )
     headers = [_Header(row[0], from_datetime(row[1]), *row[2:]) for row in rows]
     total = np.cumsum([header.rows for header in headers])
-    return headers[: max(1, int(np.searchsorted(total, limit_rows, "right")))]
+    kept = headers[: max(1, int(np.searchsorted(total, limit_rows, "right")))]
+    return kept, len(kept) < len(headers) or len(headers) == _LIMIT_BATCHES
 
 
 def _rows(db: Database, worker: int, headers: list[_Header]) -> list[list[bytes]]:

@@ -106,3 +106,26 @@ def test_many_rows_come_back_whole(db: Database, store: Store) -> None:
     found = between(db, list(range(1, 8)), T0, T0 + 10**12)
     assert sorted(found.value.tolist()) == sorted(values.tolist())
     assert len(batches_after(db, {})[0].readings) == 5000
+
+
+@pytest.mark.promise("R4")
+def test_a_follower_that_is_behind_takes_several_lines_in_order_of_arrival(
+    db: Database, store: Store
+) -> None:
+    for second in range(6):
+        store([(1, second, 1.0)], second, worker=1)
+        store([(2, second, 1.0), (3, second, 1.0)], second + 0.5, worker=2)
+    positions: dict[int, int] = {}
+    taken: list[tuple[int, int]] = []
+    while found := batches_after(db, positions, limit_rows=4):
+        positions |= {batch.worker: batch.number for batch in found}
+        taken += [(batch.received_at, batch.worker) for batch in found]
+    assert taken == sorted(taken)
+    assert len(taken) == 12
+
+
+def test_lines_count_while_something_arrives_on_them(db: Database, store: Store) -> None:
+    store([(1, 0, 1.0)], 10, worker=1)
+    store([(1, 1, 1.0)], 20, worker=2)
+    store([], 30, worker=3)
+    assert [follow.lines_since(db, T0 + s * 1_000_000) for s in (5, 15, 25)] == [2, 1, 0]
