@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from records.levels import Flag
@@ -100,6 +100,7 @@ def begin(db: Database) -> None:
 
 
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example([(0, [(1, 0, 0, 0.5, Flag.GOOD), (2, 0, 0, 1.0, Flag.FAIL)]), "compact"])
 @given(st.lists(steps, max_size=10))
 def test_rollups_equal_the_plain_query(db: Database, history: list[Any]) -> None:
     begin(db)
