@@ -132,9 +132,10 @@ class Intake:
         self._clocks = Clocks(clocks)
 
     def forget(self) -> None:
-        """Take every message for new from here on: what a rerun asks for."""
+        """Take every message for new and by itself from here on: what a rerun asks for."""
         self._ledger = Ledger()
         self._recent = Recent()
+        self._nodes.forget()
 
     @property
     def registry(self) -> Registry:

@@ -62,6 +62,10 @@ class Sparkplug:
         requests, self._requests = self._requests, {}
         return list(requests.items())
 
+    def forget(self) -> None:
+        """Believe no birth any more: what comes next is not what came after it."""
+        self._edges.clear()
+
     def decoder(self, feed: Feed, topic: str) -> Decoder | None:
         """For a topic of this feed; None for commands and states, which are not devices' data.
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import queue
 import time
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,8 +20,8 @@ from records.clock import WallClock
 from records.errors import Reason
 from records.foreign import Feed, Reading, Time
 from records.network import Device, Lab, Network, Series, Station
-from records.times import DAY, SECOND
-from store import foreign, quarantine, readings, registry
+from records.times import DAY, SECOND, from_seconds
+from store import foreign, quarantine, readings, registry, waveforms
 from store.connection import Database, connect
 from tests.flow.test_ingest_flow import ingest, until
 
@@ -45,6 +47,24 @@ FLAT = Feed(
 SPARKPLUG = Feed(
     name="slope", topic="spBv1.0/valley/+/n1/#", format="sparkplug-b", device="slope-1",
     readings=(Reading(field="Tilt", quantity="tilt", unit="deg"),),
+)  # fmt: skip
+
+
+EEW = Feed(
+    name="quakes", topic="iot-2/type/OpenEEW/id/+/evt/status/fmt/json", format="openeew",
+    devices={"000": "eew-000"},
+)  # fmt: skip
+QUAKES = Network(
+    lab=NETWORK.lab,
+    station=NETWORK.station,
+    device=(Device(id="eew-000", station="bank"),),
+    series=tuple(
+        Series(
+            id=f"a-{axis}", station="bank", device="eew-000", quantity="acceleration", unit="Gal",
+            point=axis,
+        )
+        for axis in "xyz"
+    ),
 )  # fmt: skip
 
 
@@ -179,6 +199,45 @@ def test_a_feed_is_read_from_the_moment_it_is_imported_and_no_longer_once_remove
         time.sleep(1)
         say("gauge-1", t=at - 4, level_cm=154)
     assert rows(db, 1) == wanted
+    client.disconnect()
+    client.loop_stop()
+
+
+def test_recorded_openeew_messages_are_stored_as_the_packets_that_were_sent(
+    broker: RunningBroker, dsn: str, db: Database, recordings: Path
+) -> None:
+    registry.enrol(db, QUAKES)
+    foreign.save(db, [EEW])
+    whole = gzip.decompress((recordings / "openeew/2017_12_15/000/10.jsonl.gz").read_bytes())
+    lines = whole.splitlines()[:40]
+    client = mqtt.Client(CallbackAPIVersion.VERSION2)
+    client.connect(broker.address.host, broker.address.port)
+    client.loop_start()
+    numbers = registry.load(db).series_number
+
+    def stored(axis: str) -> list[tuple[int, float, list[float]]]:
+        found = waveforms.packets(db, numbers[f"a-{axis}"], 0, NOW)
+        return [(p.start_at, p.rate_hz, p.samples.tolist()) for p in found]
+
+    def sent(axis: str) -> list[tuple[int, float, list[float]]]:
+        each = [json.loads(line) for line in lines]
+        return sorted(
+            (
+                from_seconds(one["device_t"]) - round((len(one[axis]) - 1) / one["sr"] * SECOND),
+                one["sr"],
+                one[axis],
+            )
+            for one in each
+        )
+
+    with ingest(broker, dsn):
+        until(lambda: subscribed(db), "the subscription")
+        for line in [*lines, *lines[:5]]:
+            topic = EEW.filter.replace("+", "000")
+            client.publish(topic, line, qos=1).wait_for_publish(WAIT_S)
+        until(lambda: len(stored("z")) == len(lines), "the packets")
+    assert {axis: stored(axis) for axis in "xyz"} == {axis: sent(axis) for axis in "xyz"}
+    assert quarantine.entries(db) == []
     client.disconnect()
     client.loop_stop()
 

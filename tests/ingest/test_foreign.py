@@ -228,6 +228,18 @@ def test_a_changed_registry_forgets_no_birth() -> None:
     assert rows(taken(worker, says("NDATA"))) == [(1, 1.0, 2.75)]
 
 
+def test_a_rerun_believes_no_birth_since_others_may_have_come_after_it() -> None:
+    worker = intake()
+    commits = []
+    for message in map(says, ("NBIRTH", "DBIRTH", "NDATA")):
+        worker.forget()
+        commits.append(taken(worker, message))
+    assert [rows(commit) for commit in commits] == [
+        [(1, 0.0, 2.5), (2, 0.0, -7.0)], [(3, 0.0, -0.125)], [],
+    ]  # fmt: skip
+    assert refusals(commits[2]) == [(Reason.NO_BIRTH, 1, "alias 1")]
+
+
 def test_commands_and_states_of_sparkplug_hosts_are_passed_over() -> None:
     wide = Feed(name="all", topic="spBv1.0/#", format="sparkplug-b", readings=SPARKPLUG.readings)
     commit = taken(
