@@ -263,11 +263,10 @@ class Intake:
     def _named(self, route: Route, name: str) -> Route:
         """The route of a foreign message, once it is known who sent it."""
         device = name if route.feed is None else route.feed.devices.get(name, name)
-        number = self._registry.device_number.get(device)
-        if number is not None:
+        if (number := self._registry.device_number.get(device)) is not None:
             return replace(route, device=number, device_id=device)
-        fault = BadMessage(Reason.UNKNOWN_DEVICE, f"{ascii(device)[:200]} is not enrolled")
-        return replace(route, fault=fault)
+        unknown = f"{ascii(device)[:200]} is not enrolled"
+        return replace(route, fault=BadMessage(Reason.UNKNOWN_DEVICE, unknown))
 
     def _settle(self, arrival: Arrival, route: Route, identity: Identity | None) -> bool | None:
         """True: settled by its number; False: new by its bytes; None: a repeat."""
