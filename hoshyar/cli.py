@@ -29,6 +29,11 @@ app.add_typer(db, name="db")
 app.add_typer(quarantine, name="quarantine")
 app.add_typer(alert, name="alert")
 
+Passwords = Annotated[
+    Path | None,
+    typer.Option(help="Mosquitto's password file: new devices get a password, printed once."),
+]
+
 
 @app.command()
 def up(
@@ -139,20 +144,44 @@ def device_add(
     file: Annotated[
         Path, typer.Argument(help="TOML or JSON with [[device]], [[series]]...; - reads JSON.")
     ],
+    passwords: Passwords = None,
     data: Data = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Enrol what a file describes in the tables of case.toml."""
+    """Enrol what a file describes in the tables of case.toml, with a password for each device."""
     from hoshyar.enrolled import add
 
-    print(add(file, data))
+    done = add(file, data, passwords)
+    if as_json:
+        print(json.dumps({name: getattr(done, name) for name in done.__struct_fields__}))
+        return
+    print(f"enrolled {done.devices} devices with {done.series} series")
+    for device, word in done.passwords.items():
+        print(f"{device} {word}")
+
+
+@device.command("password")
+def device_password(
+    id: str,  # noqa: A002 (the name that users see)
+    passwords: Annotated[Path, typer.Option("--passwords", help="Mosquitto's password file.")],
+    data: Data = None,
+) -> None:
+    """A new password for a device, printed once, in place of its old one."""
+    from hoshyar.enrolled import renew
+
+    print(renew(id, data, passwords))
 
 
 @device.command("revoke")
-def device_revoke(id: str, data: Data = None) -> None:  # noqa: A002 (the name that users see)
+def device_revoke(
+    id: str,  # noqa: A002 (the name that users see)
+    passwords: Passwords = None,
+    data: Data = None,
+) -> None:
     """From now on its messages are those of an unknown device."""
     from hoshyar.enrolled import revoke
 
-    revoke(id, data)
+    revoke(id, data, passwords)
 
 
 @db.command("migrate")

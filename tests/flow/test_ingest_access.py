@@ -16,6 +16,7 @@ import pytest
 from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
+from hoshyar.credentials import PasswordFile
 from ingest.service import Service
 from records.clock import WallClock
 from records.network import Device, Lab, Network, Series, Station
@@ -36,9 +37,9 @@ NETWORK = Network(
 )
 
 
-def make_secrets(folder: Path, *arguments: str) -> str:
-    command = [sys.executable, str(ROOT / "scripts/make-secrets"), "--folder", str(folder)]
-    return subprocess.check_output([*command, *arguments], text=True).strip()
+def make_secrets(folder: Path) -> None:
+    script = str(ROOT / "scripts/make-secrets")
+    subprocess.run([sys.executable, script, "--folder", str(folder)], check=True)
 
 
 def free_port() -> int:
@@ -66,7 +67,7 @@ def server(tmp_path: Path) -> Iterator[tuple[int, int, dict[str, str]]]:
         text = text.replace(ours, here)
     config = tmp_path / "mosquitto.conf"
     config.write_text(f"{text}\nuser root\n" if os.getuid() == 0 else text)
-    password = make_secrets(secrets, "device", "gauge-1")
+    password = PasswordFile(secrets / "mosquitto/passwords").add("gauge-1")
     lines = dict(line.split("=", 1) for line in (secrets / "ingest.env").read_text().split())
     settings = {
         name: value for name, value in lines.items() if name.startswith("HOSHYAR_BROKER_")

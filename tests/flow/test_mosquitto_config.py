@@ -19,6 +19,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from hoshyar.credentials import PasswordFile
 from records.settings import TABLE
 from tests import needs
 
@@ -94,13 +95,12 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-def make_secrets(folder: Path, *arguments: str) -> str:
-    return subprocess.run(
-        [sys.executable, ROOT / "scripts/make-secrets", "--folder", folder, *arguments],
+def make_secrets(folder: Path) -> None:
+    subprocess.run(
+        [sys.executable, ROOT / "scripts/make-secrets", "--folder", folder],
         capture_output=True,
-        text=True,
         check=True,
-    ).stdout.strip()
+    )
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +109,8 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     folder = tmp_path_factory.mktemp("mosquitto")
     secrets = folder / "secrets"
     make_secrets(secrets)
-    words = {device: make_secrets(secrets, "device", device) for device in ("gauge-1", "gauge-2")}
+    file = PasswordFile(secrets / "mosquitto/passwords")
+    words = {device: file.add(device) for device in ("gauge-1", "gauge-2")}
     for stage in ("ingest", "alerts", "devices"):
         lines = dict(line.split("=", 1) for line in (secrets / f"{stage}.env").read_text().split())
         words[lines["HOSHYAR_BROKER_USER"]] = lines["HOSHYAR_BROKER_PASSWORD"]
