@@ -28,7 +28,7 @@ LARGEST_SEQUENCE = 2**62
 _NEWEST_SENML = 10
 # Bounds of one message: what a reader of untrusted bytes may spend in time and memory.
 MOST_RECORDS = 10_000
-MOST_CBOR_BYTES = 131_072
+MOST_CBOR_BYTES = 65_536
 # Behind the name of a record: its sum. No SenML name has a blank.
 SUM = " sum"
 
@@ -84,7 +84,10 @@ _NOT_FINITE = re.compile(
     rb"|(\d{309,}+(?:\.\d*+)?(?:[eE][+-]?\d++)?|\d++(?:\.\d*+)?[eE]\+?0*+\d{3,}+))",
     re.DOTALL,
 )
+_MAYBE_NOT_FINITE = re.compile(rb"NaN|Infinity|nan|inf|\d{309}|[eE]\+?\d{3}")
 _MOST_PLACES = 2_000
+# In longer bytes that can't be decoded nobody looks for the number that is to blame.
+_MOST_LOOKED_AT_BYTES = 262_144
 _CLAIM = {
     label: re.compile(rb'"%s"\s*:\s*(\d{1,19})\s*[,}]' % label.encode())
     for label in ("boot", "seq")
@@ -140,6 +143,8 @@ def _from_json(payload: bytes) -> list[Entry]:
 
 def _decodes_when_finite(payload: bytes) -> bool:
     """True when only numbers that no double holds keep the message from being SenML."""
+    if len(payload) > _MOST_LOOKED_AT_BYTES or not _MAYBE_NOT_FINITE.search(payload):
+        return False
     pieces: list[bytes] = []
     end = 0
     for match in _NOT_FINITE.finditer(payload):
@@ -193,9 +198,12 @@ def _from_cbor(payload: bytes) -> list[Entry]:
     file = BytesIO(payload)
     try:
         decoder = cbor2.CBORDecoder(file, tag_hook=_refuse, semantic_decoders=_TAGS, max_depth=4)
-        records = [_labelled(record) for record in decoder.decode()]
+        found = decoder.decode()
         if file.tell() < len(payload):
             raise ValueError("bytes after the array")
+        if len(found) > MOST_RECORDS:
+            raise BadMessage(Reason.TOO_LARGE, f"more than {MOST_RECORDS} records")
+        records = [_labelled(record) for record in found]
         return msgspec.convert(records, list[Entry])
     except (cbor2.CBORError, ValueError, TypeError, RecursionError) as error:
         raise BadMessage(Reason.UNDECODABLE, _one_line(error)) from None
