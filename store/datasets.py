@@ -52,13 +52,13 @@ def open_dataset(
 
     Raises InputError for a station, quantity or moment that is none, and StoreUnavailable.
     """
-    then = None if as_of is None else _moment(as_of, _LAST_AT)
+    then = None if as_of is None else moment(as_of, _LAST_AT)
     known = registry.load(db) if then is None else registry.load_as_of(db, then)
     place = next((s for s in known.network.station if s.id == station), None)
     if place is None:
         raise InputError(f"there is no station {station!r}")
     chosen = _chosen(known, station, quantities)
-    first, last = _moment(time.start, _FIRST_AT), _moment(time.stop, _LAST_AT)
+    first, last = moment(time.start, _FIRST_AT), moment(time.stop, _LAST_AT)
     numbers = [known.series_number[series.id] for series in chosen]
     if then is None:
         readings, origin = queries.with_origin(db, numbers, first, last + 1)
@@ -88,7 +88,8 @@ def _chosen(known: Registry, station: str, quantities: Sequence[str] | None) -> 
     return [series for series in there if quantities is None or series.quantity in quantities]
 
 
-def _moment(given: Moment, open_end: int) -> int:
+def moment(given: Moment, open_end: int) -> int:
+    """Microseconds since 1970 UTC. Raises InputError for what is no moment."""
     if given is None:
         return open_end
     try:

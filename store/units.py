@@ -14,6 +14,7 @@ _UDUNITS = {
     "[g]": "standard_free_fall", "mg": "millistandard_free_fall", "Gal": "cm s-2",
     "m/s2": "m s-2", "cm/s2": "cm s-2",
     "[psi]": "psi", "mbar": "mbar", "deg": "degree", "rad": "radian",
+    "kW.h": "kW h", "W.h": "W h", "MW.h": "MW h", "kW.s": "kW s",
     "%": "percent", "/": "1", "/min": "min-1", "/s": "s-1", "{rpm}": "min-1", "rpm": "min-1",
 }  # fmt: skip
 

@@ -125,6 +125,6 @@ def test_every_quantity_has_a_unit_that_udunits_reads() -> None:
     known = {
         "m", "m3 s-1", "s", "mm", "degree_Celsius", "uS cm-1", "1", "mg L-1", "standard_free_fall",
         "mm s-1", "cm s-2", "A", "V", "kW", "bar", "hPa", "m s-1", "L min-1", "degree", "kPa",
-        "percent", "min-1",
+        "percent", "min-1", "kW h", "m3",
     }  # fmt: skip
     assert {udunits(quantity.unit) for quantity in QUANTITIES.values()} == known
