@@ -1,9 +1,11 @@
 """Live QARTOD flags of streaming series: all series of a batch at once, in numpy.
 
-Four tests of the QARTOD manuals (gross range, spike, rate of change, flat line) in a causal form: a
-row is judged by the rows of its series that came before it and never again. A row *follows* when it
-is in time (not late), its clock is believable and it is newer than all followers before it; other
-rows are checked for range alone. After a value out of range the comparison begins anew.
+Tests of the QARTOD manuals (gross range, climatology, spike, rate of change, flat line, gap) in a
+causal form: a row is judged by the rows of its series that came before it and never again. A row
+*follows* when it is in time (not late), its clock is believable and it is newer than all followers
+before it; other rows are checked for range and season alone. After a value out of range the
+comparison begins anew. Only that range makes a value fail here, and a gap before a value doesn't
+doubt it. The verdicts on the finished series are `ingest.qartod`'s.
 
 How arrivals are cut into batches makes no difference, and the last `HISTORY` stored rows of a
 series say all that is remembered of it.
@@ -17,7 +19,9 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest import climatology
 from ingest.limits import MOST_REPEATS, LimitTable
+from ingest.qartod import AHEAD
 from records.levels import Check, Flag
 from records.readings import ReadingBatch
 from records.times import SECOND
@@ -25,8 +29,7 @@ from records.times import SECOND
 # Twice what a check counts, since some stored rows may be late or have a wrong clock.
 HISTORY = 2 * MOST_REPEATS
 _BEFORE = 3  # values that a spike is measured against
-# A clock that is ahead of receipt by more than this is wrong; transport can't explain it.
-_AHEAD = 60 * SECOND
+_DOUBTING = np.uint16(sum(Check) - Check.GAP)
 _NEVER = np.iinfo(np.int64).min
 
 Number = TypeVar("Number", np.int64, np.float64)
@@ -91,9 +94,10 @@ class Checks:
         number, value = rows.series, rows.value
         checks = np.zeros(len(rows), np.uint16)
         out = (value < self._limits.low[number]) | (value > self._limits.high[number])
-        ahead = rows.measured_at > rows.received_at + _AHEAD
+        ahead = rows.measured_at > rows.received_at + AHEAD
         checks[out] |= np.uint16(Check.GROSS_RANGE)
         checks[ahead] |= np.uint16(Check.CLOCK)
+        self._seasons(rows, checks)
         evaluated = np.zeros(len(rows), np.bool_)
         able = np.flatnonzero(~(rows.late | ahead))
         if len(able):
@@ -104,9 +108,15 @@ class Checks:
                 evaluated[order] = True
                 self._compare(runs, checks, evaluated)
         flag = np.where(evaluated, Flag.GOOD, Flag.NOT_EVALUATED).astype(np.uint8)
-        flag[checks != 0] = Flag.SUSPECT
+        flag[checks & _DOUBTING != 0] = Flag.SUSPECT
         flag[out] = Flag.FAIL
         return Verdict(flag, checks)
+
+    def _seasons(self, rows: ReadingBatch, checks: NDArray[np.uint16]) -> None:
+        for series, seasons in self._limits.climatology.items():
+            here = np.flatnonzero(rows.series == series)
+            found = climatology.judge(rows.measured_at[here], rows.value[here], seasons)
+            checks[here[found >= Flag.SUSPECT]] |= np.uint16(Check.CLIMATOLOGY)
 
     def _follows(self, series: NDArray[np.int32], measured_at: Ints) -> Bools:
         """Which of these sorted rows are newer than all before them of their series."""
@@ -167,6 +177,7 @@ class Checks:
             (Check.RATE_OF_CHANGE, fast & (place >= 1)),
             (Check.SPIKE, far & (place >= _BEFORE)),
             (Check.FLAT_LINE, flat),
+            (Check.GAP, (seconds > limits.gap_s[series]) & (place >= 1)),
         ):
             checks[rows[new & hit & ~runs.cut]] |= np.uint16(check)
         # Not evaluated: too few values before it for some test that applies to its series.

@@ -156,7 +156,7 @@ class Intake:
             worker=self._worker,
             received_at=batch.latest,
             decoder=self._decoders,
-            rules=limits.VERSION,
+            rules=self._registry.rules.version,
             readings=readings,
             settled=self._ledger.news(),
             gone=self._ledger.gone_news(),

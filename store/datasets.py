@@ -16,7 +16,7 @@ from records.levels import Check, Flag
 from records.network import Series, Station
 from records.quantities import QUANTITIES
 from records.readings import ReadingBatch
-from store import asof, queries, registry
+from store import asof, quality, queries, registry
 from store.connection import Database
 from store.directory import Registry
 from store.units import udunits
@@ -41,14 +41,15 @@ def open_dataset(
 
     Each series is a variable of dimension `time`, named by its quantity, followed by its sensing
     point where that is not `main` (`vibration_b1`); times are the union of all, NaN where a series
-    has none. Beside each: `_qartod` (flag), `_checks` (which tests set it), `_late`, `_received_at`
-    and, for the commit it came in, `_worker` and `_batch`.
+    has none. Beside each: `_qartod` (the final flag up to its attribute `quality_watermark`, after
+    that the live one), `_checks` (which tests set it), `_live_qartod` (the flag on arrival),
+    `_late`, `_received_at` and, for the commit it came in, `_worker` and `_batch`.
 
     quantities  names; None for all that the station has
     time        from `start` up to and with `stop`: RFC 3339 text, a date (its first moment), an
                 aware datetime or a datetime64 (UTC); None for open ends
-    as_of       a moment in the same forms: readings, their live flags and the registry as they
-                were stored then (see `store.asof`); None for now
+    as_of       a moment in the same forms: readings, their flags and the registry as they were
+                stored then (see `store.asof`; final flags to the hour); None for now
 
     Raises InputError for a station, quantity or moment that is none, and StoreUnavailable.
     """
@@ -65,11 +66,14 @@ def open_dataset(
     else:
         positions = asof.positions_at(db, then)
         readings, origin = asof.with_origin(db, numbers, first, last + 1, positions)
+    final = quality.final(db, readings, origin, then)
     moments = np.unique(readings.measured_at)
     variables: dict[str, xr.Variable] = {}
     for series, number in zip(chosen, numbers, strict=True):
         rows = readings.series == number
-        variables |= _variables(series, readings.take(rows), origin[rows], moments)
+        judged = (final.flag[rows], final.checks[rows])
+        variables |= _variables(series, readings.take(rows), judged, origin[rows], moments)
+        _say_watermark(variables[f"{variable_name(series)}_qartod"], final.watermark.get(number))
     dataset = xr.Dataset(variables, coords=_coordinates(place, moments))
     dataset.attrs = _attributes(known, place, chosen, moments)
     if then is not None:
@@ -102,8 +106,17 @@ def moment(given: Moment, open_end: int) -> int:
         raise InputError(f"{given!r} is not a moment: {error}") from None
 
 
+def _say_watermark(flags: xr.Variable, through_at: int | None) -> None:
+    if through_at is not None:
+        flags.attrs["quality_watermark"] = times.text(through_at)
+
+
 def _variables(
-    series: Series, readings: ReadingBatch, origin: NDArray[Any], moments: NDArray[np.int64]
+    series: Series,
+    readings: ReadingBatch,
+    judged: tuple[NDArray[np.uint8], NDArray[np.uint16]],
+    origin: NDArray[Any],
+    moments: NDArray[np.int64],
 ) -> dict[str, xr.Variable]:
     name = variable_name(series)
     at = np.searchsorted(moments, readings.measured_at)
@@ -116,10 +129,14 @@ def _variables(
     quantity = QUANTITIES[series.quantity]
     beside = {
         f"{name}_qartod": (
-            column(readings.flag.astype(np.int8), Flag.MISSING),
-            _flag_attributes(series),
+            column(judged[0].astype(np.int8), Flag.MISSING),
+            _flag_attributes(f"QARTOD flag of {series.id}"),
         ),
-        f"{name}_checks": (column(readings.checks.astype(np.int16), 0), _check_attributes(series)),
+        f"{name}_checks": (column(judged[1].astype(np.int16), 0), _check_attributes(series)),
+        f"{name}_live_qartod": (
+            column(readings.flag.astype(np.int8), Flag.MISSING),
+            _flag_attributes(f"live QARTOD flag of {series.id}, set on arrival"),
+        ),
         f"{name}_late": (
             column(readings.late.astype(np.int8), 0),
             {
@@ -169,9 +186,9 @@ def variable_name(series: Series) -> str:
     return f"{series.quantity}_{series.point.replace('-', '_')}"
 
 
-def _flag_attributes(series: Series) -> dict[str, Any]:
+def _flag_attributes(what: str) -> dict[str, Any]:
     return {
-        "long_name": f"live QARTOD flag of {series.id}",
+        "long_name": what,
         "standard_name": "aggregate_quality_flag",
         "flag_values": np.array([flag.value for flag in Flag], np.int8),
         "flag_meanings": "good not_evaluated suspect fail missing",
@@ -221,7 +238,7 @@ def _attributes(
         "featureType": "timeSeries",
         "title": f"Readings at {where}",
         "summary": f"{', '.join(quantities) or 'nothing'} as sent by the devices at {where},"
-        " with live quality flags and the commit that each value came in.",
+        " with quality flags and the commit that each value came in.",
         "keywords": ", ".join(quantities),
         "standard_name_vocabulary": "CF Standard Name Table",
         "id": f"{place.lab}.{place.id}",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from records.errors import InputError
 from records.foreign import Feed
 from records.network import Network, Series, Station
+from records.rules import Rules, shipped
 
 Feeds = dict[tuple[str, str, str], int]
 
@@ -20,6 +21,7 @@ class Registry:
     device_number             by device id, devices that were revoked left out
     feeds                     series number by (device id, point, quantity) as of now
     foreign                   which foreign topics are read, and how
+    rules                     the quality rules that apply
     """
 
     network: Network
@@ -28,6 +30,7 @@ class Registry:
     series_id: dict[int, str]
     device_number: dict[str, int]
     feeds: Feeds
+    rules: Rules
     _series: dict[int, Series]
     _stations: dict[str, Station]
     _labs: dict[str, str]
@@ -60,8 +63,12 @@ class Registry:
         device_number: Mapping[str, int],
         simulated: Iterable[int],
         foreign: tuple[Feed, ...] = (),
+        rules: Rules | None = None,
     ) -> Registry:
-        """From the numbers; `simulated` are those of series that a simulated device ever fed."""
+        """From the numbers; `simulated` are those of series that a simulated device ever fed.
+
+        `rules`: None for those that are shipped.
+        """
         stations = {station.id: station for station in network.station}
         return cls(
             network=network,
@@ -70,6 +77,7 @@ class Registry:
             series_id={number: id_ for id_, number in series_number.items()},
             device_number=dict(device_number),
             feeds=_feeds(network, series_number, device_number),
+            rules=rules or shipped(),
             _series={series_number[series.id]: series for series in network.series},
             _stations=stations,
             _labs={device.id: stations[device.station].lab for device in network.device},

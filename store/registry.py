@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import msgspec
@@ -10,7 +11,7 @@ import msgspec
 from records.clock import Clock, WallClock
 from records.errors import InputError
 from records.network import Area, DetectorChoice, Device, Lab, Network, Record, Series, Station
-from store import enrolment, foreign, history
+from store import enrolment, foreign, history, rules
 from store.connection import Database
 from store.directory import Registry
 from store.text import moment
@@ -85,7 +86,8 @@ def _end(db: Database, before: Registry) -> None:
 
 def load_as_of(db: Database, as_of: int) -> Registry:
     """The registry as it was at a moment (microseconds), from the program's clock."""
-    return history.version_at(db, as_of) or load(db)
+    found = history.version_at(db, as_of) or load(db)
+    return replace(found, rules=rules.current(db, as_of))
 
 
 def load(db: Database) -> Registry:
@@ -123,6 +125,7 @@ def load(db: Database) -> Registry:
             devices,
             (row[0] for row in simulated),
             foreign.load(db),
+            rules.current(db),
         )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from ingest import verdicts
 from records.settings import Settings
 from records.times import DAY
 from store import quarantine
@@ -33,6 +34,7 @@ def table(settings: Settings) -> tuple[Task, ...]:
     """Every task, in the order in which they are done when several are due."""
     tasks = [
         Task("partitions ahead", 600, partitions_ahead),
+        Task("final verdicts", 60, verdicts.settle),
         Task("roll-ups", 15, roll_up),
         Task("quarantine", 3600, partial(old_quarantine, settings.quarantine_days)),
     ]

@@ -17,6 +17,7 @@ from ingest.limits import LimitTable
 from records.levels import Check, Flag
 from records.network import Series
 from records.readings import ReadingBatch, concatenate
+from records.rules import Season
 from records.times import SECOND
 
 RANGE, SPIKE, RATE, FLAT, CLOCK = (
@@ -33,7 +34,12 @@ START = 1_700_000_000 * SECOND
 def table(series: int = 4, spike: float = 5, rate: float = 2, repeats: int = 4) -> LimitTable:
     full = np.full(series, 1.0)
     return LimitTable(
-        full * -10, full * 100, full * spike, full * rate, np.full(series, repeats, np.int64)
+        full * -10,
+        full * 100,
+        full * spike,
+        full * rate,
+        np.full(series, repeats, np.int64),
+        full * np.inf,
     )
 
 
@@ -245,3 +251,18 @@ def test_limits_come_in_the_unit_of_the_series() -> None:
     limits = LimitTable.of([(1, metres), (2, feet)])
     assert limits.high[2] == pytest.approx(limits.high[1] / 0.3048)
     assert limits.rate[2] == pytest.approx(limits.rate[1] / 0.3048)
+
+
+def test_a_gap_is_said_of_the_reading_after_it_and_doubts_no_value() -> None:
+    limits = table(spike=np.inf, rate=np.inf, repeats=0)
+    limits.gap_s[1] = 3
+    rows = batch([(1, at, at, 1, False) for at in (0, 1, 4, 8, 9)])
+    assert judge(rows, limits) == [(1, 0), (1, 0), (1, 0), (1, Check.GAP), (1, 0)]
+
+
+def test_a_value_against_its_season_is_suspect_and_never_fails() -> None:
+    limits = table(spike=np.inf, rate=np.inf, repeats=0)
+    # The start is a November night, 22:13.
+    limits.climatology[1] = (Season(month=(11, 11), hour=(22, 22), suspect=(0, 5), fail=(0, 6)),)
+    rows = batch([(1, 0, 0, 9, False), (1, 1, 1, 5, False), (1, 3600, 3600, 9, False)])
+    assert judge(rows, limits) == [(3, Check.CLIMATOLOGY), (1, 0), (1, 0)]

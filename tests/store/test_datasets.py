@@ -53,7 +53,7 @@ def test_variables_carry_cf_attributes(lake: Database) -> None:
     assert level["units"] == "m"
     assert level["ancillary_variables"].split() == [
         f"lake_level_{name}"
-        for name in ("qartod", "checks", "late", "received_at", "worker", "batch")
+        for name in ("qartod", "checks", "live_qartod", "late", "received_at", "worker", "batch")
     ]
     assert dataset.vibration_b_1.attrs["units"] == "standard_free_fall"
     assert dataset.vibration_b_1.attrs["ucum_unit"] == "[g]"
