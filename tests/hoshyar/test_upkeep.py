@@ -176,7 +176,7 @@ def test_without_days_to_keep_or_compact_nothing_is_dropped_or_packed(dsn: str) 
     def names(**given: str) -> list[str]:
         return [task.name for task in tasks.table(settings(dsn, **given))]
 
-    assert names() == ["partitions ahead", "roll-ups", "quarantine", "compaction"]
+    assert names() == ["partitions ahead", "final verdicts", "roll-ups", "quarantine", "compaction"]
     assert names(HOSHYAR_KEEP_DAYS="30", HOSHYAR_COMPACT_AFTER_DAYS="0") == [
         "partitions ahead",
         "roll-ups",
