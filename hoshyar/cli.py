@@ -28,8 +28,7 @@ app.add_typer(feed, name="feed")
 app.add_typer(db, name="db")
 app.add_typer(quarantine, name="quarantine")
 app.add_typer(alert, name="alert")
-quality = typer.Typer(help="The rules of the quality tests.", no_args_is_help=True)
-app.add_typer(quality, name="quality")
+app.add_typer(rules, name="quality")
 
 Passwords = Annotated[
     Path | None,
@@ -283,29 +282,6 @@ def quarantine_rerun(
         for one in done["truncated"]:
             print(f"{one:>8}  stays: too large, only its beginning is kept")
     raise typer.Exit(1 if done["still"] or done["truncated"] else 0)
-
-
-@quality.command("import")
-def quality_import(
-    file: Annotated[Path, typer.Argument(help="TOML or JSON with a version of its own.")],
-    data: Data = None,
-) -> None:
-    """Let these rules apply to what comes from now on, and judge what is stored anew."""
-    from hoshyar.quality import import_rules
-
-    print(import_rules(file, data))
-
-
-@quality.command("show")
-def quality_show(
-    data: Data = None,
-    version: Annotated[str, typer.Option(help="Another version than the one that applies.")] = "",
-    series: Annotated[str, typer.Option(help="Only what applies to this series.")] = "",
-) -> None:
-    """Print the rules as JSON."""
-    from hoshyar.quality import show
-
-    print(json.dumps(show(data, version, series), indent=2, ensure_ascii=False))
 
 
 @alert.command("list")

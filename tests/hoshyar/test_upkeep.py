@@ -179,6 +179,7 @@ def test_without_days_to_keep_or_compact_nothing_is_dropped_or_packed(dsn: str) 
     assert names() == ["partitions ahead", "final verdicts", "roll-ups", "quarantine", "compaction"]
     assert names(HOSHYAR_KEEP_DAYS="30", HOSHYAR_COMPACT_AFTER_DAYS="0") == [
         "partitions ahead",
+        "final verdicts",
         "roll-ups",
         "quarantine",
         "retention",
