@@ -61,6 +61,7 @@ class Firmware:
         self._under_way: dict[Key, float] = {}
         self._asked: set[Key] = set()
         self._retry_s = FIRST_RETRY_S
+        self._retried_s = float("-inf")
         self._online = False
         self._live = self._old = self._old_end = _BEFORE_ALL
         # (boot, first to last) of messages that nobody will ever get.
@@ -130,14 +131,21 @@ class Firmware:
     def _again(self, tick_s: float) -> list[Message]:
         """Messages to repeat: asked for by a receipt, or unanswered for long."""
         due = [k for k in self._asked if tick_s - self._under_way[k] >= ASKED_AGAIN_S][:BURST]
-        silent: list[Key] = []
-        if self._under_way and tick_s - min(self._under_way.values()) >= self._retry_s:
-            silent = sorted(self._under_way)[:RETRIED_AT_ONCE]
-            self._retry_s = min(2 * self._retry_s, LONGEST_RETRY_S)
-        keys = sorted({*due, *silent})
+        keys = sorted({*due, *self._silent(tick_s)})
         self._asked.difference_update(keys)
         found = [self._buffer.get(self.device, key) for key in keys]
         return [message for message in found if message is not None]
+
+    def _silent(self, tick_s: float) -> list[Key]:
+        """The few that have waited longest, once in `_retry_s`: the others have waited as long,
+        and without an answer more of them would only be more of the same."""
+        sent_s = min(self._under_way.values(), default=tick_s)
+        if tick_s - max(sent_s, self._retried_s) < self._retry_s:
+            return []
+        self._retried_s = tick_s
+        self._retry_s = min(2 * self._retry_s, LONGEST_RETRY_S)
+        oldest = sorted((sent_s, key) for key, sent_s in self._under_way.items())
+        return [key for _, key in oldest[:RETRIED_AT_ONCE]]
 
     def _backlog(self, room: int) -> list[Message]:
         if room <= 0 or self._old >= self._old_end:

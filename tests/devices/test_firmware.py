@@ -13,6 +13,7 @@ from devices.device import (
     ASKED_AGAIN_S,
     BURST,
     FIRST_RETRY_S,
+    LONGEST_RETRY_S,
     RETRIED_AT_ONCE,
     Firmware,
     Receipt,
@@ -132,6 +133,20 @@ def test_after_a_reconnect_old_messages_take_the_backlog_lane_behind_the_live_on
     assert sent(device) == [
         ("readings", 7, 2), ("readings", 7, 3), ("backlog", 7, 0), ("backlog", 7, 1),
     ]  # fmt: skip
+
+
+def test_a_long_silence_is_no_reason_to_send_without_end(buffer: Buffer) -> None:
+    device = firmware(buffer)
+    record(device, 5 * RETRIED_AT_ONCE)
+    device.connected(NOW_AT)
+    sent(device)
+    for tick in range(1, 20 * int(LONGEST_RETRY_S)):
+        device.outgoing(NOW_AT, float(tick))
+    later_s = 20 * LONGEST_RETRY_S
+    again = [sent(device, tick_s=later_s + tick) for tick in range(3 * int(LONGEST_RETRY_S))]
+    assert sorted(map(len, again))[-4:] == [0, *[RETRIED_AT_ONCE] * 3]
+    # The oldest take turns.
+    assert len({message for some in again for message in some}) == 3 * RETRIED_AT_ONCE
 
 
 def test_a_lost_connection_makes_everything_unreceipted_go_out_again(buffer: Buffer) -> None:

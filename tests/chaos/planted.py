@@ -1,0 +1,82 @@
+"""`python -m tests.chaos.planted FAULT`: ingest with a fault planted in it.
+
+The harness is worth something only while it catches these. They live here alone: the product has
+no switch for them.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from ingest import __main__ as stage
+from ingest import inbox
+from ingest.inbox import Pending
+from ingest.service import Service
+from ingest.session import Received, Session
+
+
+def acknowledge_first() -> None:
+    """Acknowledge before commit."""
+    honest = Service._store
+
+    def store(self: Service, pending: Pending) -> None:
+        for session, received in pending.received:
+            session.acknowledge(received)
+        honest(self, pending)
+
+    _plant(Service, "_store", store)
+
+
+def receipt_first() -> None:
+    """Send receipts from the ledger in memory, which runs ahead of the store."""
+
+    def commit_after(self: Service) -> None:
+        honest = self._commit_to
+
+        def commit_to(db: Any, work: Any) -> None:
+            assert self._intake is not None
+            self._receipts.add(self._intake.touched())
+            self._send_receipts()
+            honest(db, work)
+
+        if not hasattr(self, "planted"):
+            self.planted = True  # type: ignore[attr-defined]
+            self._commit_to = commit_to
+        turn(self)
+
+    turn = Service._turn
+    _plant(Service, "_turn", commit_after)
+
+
+def small_pieces() -> None:
+    """No fault: a backlog is stored in small pieces, so that much of it waits for long."""
+    inbox.SMALLEST_PIECE_BYTES = inbox.LARGEST_PIECE_BYTES = 1024
+
+
+def acknowledge_later_connection() -> None:
+    """Acknowledge what came over an older connection."""
+    small_pieces()
+    honest = Session.acknowledge
+
+    def acknowledge(self: Session, received: Received) -> None:
+        honest(self, received._replace(generation=self._generation))
+
+    _plant(Session, "acknowledge", acknowledge)
+
+
+def _plant(where: type, name: str, what: Any) -> None:
+    setattr(where, name, what)
+
+
+FAULTS = {
+    "acknowledge before commit": acknowledge_first,
+    "receipt before commit": receipt_first,
+    "stale acknowledgement": acknowledge_later_connection,
+    "small pieces": small_pieces,
+}
+
+if __name__ == "__main__":
+    FAULTS[sys.argv[1]]()
+    sys.exit(stage.main(os.environ))
