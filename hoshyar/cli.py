@@ -11,6 +11,7 @@ import typer
 
 from hoshyar.feeding import feed
 from hoshyar.options import AsJson, Data
+from hoshyar.rules import rules
 
 app = typer.Typer(
     help="Early-warning sensors and joint-lab data.",
