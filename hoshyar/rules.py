@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-rules = typer.Typer(help="The rules of the quality tests.", no_args_is_help=True)
+from hoshyar.options import Data
 
-Data = Annotated[Path | None, typer.Option("--data", help="Data folder (HOSHYAR_HOME).")]
+rules = typer.Typer(help="The rules of the quality tests.", no_args_is_help=True)
 
 
 @rules.command("import")
