@@ -4,35 +4,36 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import sys
 import traceback
 from typing import Any
 
-import psycopg
-
-from records.errors import HoshyarError
 from tests.chaos.campaign import campaign, run_for, schedules, total
-from tests.chaos.trial import NotReady
 
 
 def main(arguments: list[str]) -> int:
     """0: every promise held. 1: one did not. 2: the harness failed."""
     options = _parser().parse_args(arguments)
+    sys.excepthook = _harness_failed
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(2))
-    try:
-        if options.schedule is None:
-            found = run_for(options.seconds, options.seed, _say, options.first)
-        else:
-            with campaign(keep_logs=True) as running:
-                line = running.run(next(schedules(options.seed, options.schedule)))
-            _say(line)
-            found = total(options.seed, [line])
-    except (NotReady, HoshyarError, OSError, psycopg.Error):
-        traceback.print_exc()
-        return 2
+    if options.schedule is None:
+        found = run_for(options.seconds, options.seed, _say, options.first)
+    else:
+        with campaign(keep_logs=True) as running:
+            line = running.run(next(schedules(options.seed, options.schedule)))
+        _say(line)
+        found = total(options.seed, [line])
     sys.stdout.write(json.dumps(found) + "\n" if options.json else _text(found))
     return 1 if found["failed"] else 0
+
+
+def _harness_failed(kind: type[BaseException], error: BaseException, _: object) -> None:
+    """Whatever it was, it is no verdict on a promise."""
+    traceback.print_exception(kind, error, error.__traceback__)
+    sys.stderr.flush()
+    os._exit(2)
 
 
 def _say(line: dict[str, Any]) -> None:

@@ -54,6 +54,7 @@ class Trial:
         self._close.callback(self._loop.close)
         self._database = server.fresh()
         self._close.callback(server.drop, self._database)
+        self._close.callback(self._heal_server)
         self.witness = Witness(server, self._database)
         self._close.callback(self.witness.close)
         self._court = Court(
@@ -70,8 +71,12 @@ class Trial:
         self._children: dict[str, Child] = {}
         self._disks: dict[str, tuple[SmallDisk, float]] = {}
         self._broker_port = _free_port()
-        self._lay_links()
-        self._make_children(planted)
+        try:
+            self._lay_links()
+            self._make_children(planted)
+        except BaseException:
+            self.close()
+            raise
 
     def run(self) -> Verdict:
         """Raises NotReady."""
@@ -90,15 +95,15 @@ class Trial:
         return self._settle()
 
     def close(self) -> None:
-        for child in self._children.values():
-            child.end()
-        for relay in self._links.values():
-            self._loop.do(relay.stop())
-        for disk, _ in self._disks.values():
-            disk.close()
+        """Each step is taken, also where one before it fails."""
+        self._close.close()
+
+    def _stop(self, relay: Relay) -> None:
+        self._loop.do(relay.stop())
+
+    def _heal_server(self) -> None:
         self._server.heal()
         _until(lambda: self._looked() and self._server.pid, "the database", READY_S)
-        self._close.close()
 
     def _looked(self) -> bool:
         self._server.look()
@@ -119,6 +124,7 @@ class Trial:
             self._links[f"link-{number}"] = relay
         for relay in self._links.values():
             self._loop.do(relay.start())
+            self._close.callback(self._stop, relay)
 
     def _make_children(self, planted: str) -> None:
         plan, folder = self.schedule, self._folder
@@ -133,7 +139,9 @@ class Trial:
         )
         for number, probes in enumerate(plan.sites):
             name = f"site-{number}"
-            self._disks[name] = SmallDisk(folder / name, _SITE_DISK_BYTES), 0.0
+            disk = SmallDisk(folder / name, _SITE_DISK_BYTES)
+            self._close.callback(disk.close)
+            self._disks[name] = disk, 0.0
             told = Plan(
                 lab=LAB,
                 port=ports[f"link-{number}"],
@@ -147,6 +155,8 @@ class Trial:
             path = folder / f"{name}.json"
             path.write_bytes(msgspec.json.encode(told))
             self._children[name] = services.site(path, folder, number)
+        for child in self._children.values():
+            self._close.callback(child.end)
 
     def _enrol(self) -> None:
         probes = self.schedule.probes
