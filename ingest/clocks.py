@@ -143,6 +143,11 @@ class Clocks:
         changed, self._changed = self._changed, set()
         return tuple(self._states[slot] for slot in sorted(changed))
 
+    def wrong(self) -> dict[int, int]:
+        """Offset (µs) of the newest known clock of each device where it is over `WRONG`."""
+        newest = {state.device: state for state in self._states if state.known}
+        return {d: state.offset for d, state in newest.items() if abs(state.offset) > WRONG}
+
     def take(
         self,
         keys: Sequence[Key],

@@ -137,6 +137,11 @@ class Inbox:
         return max(0.0, until_s - now_s)
 
     @property
+    def count(self) -> int:
+        """Messages that wait, of both lanes."""
+        return len(self._pending.arrivals) + self.backlog.count
+
+    @property
     def waits(self) -> bool:
         return bool(self._pending.received)
 
@@ -178,6 +183,10 @@ class Backlog:
     @property
     def has_room(self) -> bool:
         return self._messages < ROOM_MESSAGES and self._size_bytes < ROOM_BYTES
+
+    @property
+    def count(self) -> int:
+        return self._messages
 
     @property
     def waits(self) -> bool:

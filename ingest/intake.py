@@ -15,17 +15,15 @@ import numpy as np
 from ingest import limits, senml, statuses, stretches
 from ingest.checks import Checks
 from ingest.clocks import Clocks
-from ingest.decoders import CHANNELS, SENML, Content, Decoder, Identity
+from ingest.decoders import Content, Decoder, Identity
 from ingest.feeds import Feeds
-from ingest.foreign import Foreign
 from ingest.gathering import Gathering, Source
 from ingest.ledger import Answer, Ledger, Ranges, Receipt
 from ingest.recent import Recent, digest
+from ingest.routes import Route, Routes
 from ingest.senml import Columns
 from ingest.sparkplug import Sparkplug
-from records import topics
 from records.errors import BadMessage, Reason
-from records.foreign import Feed
 from records.levels import Check, Flag
 from records.readings import ReadingBatch, empty
 from store.clocks import NO_BOOT, ClockState
@@ -35,7 +33,6 @@ from store.waveforms import Waveform
 
 # Of a message over the limit, enough is kept to see what it is and who sent it.
 KEPT_OF_TOO_LARGE_BYTES = 4096
-_MOST_TOPICS = 50_000
 _LATEST_LABEL = 253_402_300_799_000_000
 
 
@@ -45,23 +42,6 @@ class Arrival(NamedTuple):
     topic: str
     payload: bytes
     received_at: int
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """Where a topic leads. `device` is the registry's number, None where `fault` says why.
-
-    `decoder` reads what is settled by its number or its bytes; None where there is a fault and for
-    channels that are not settled. `feed` is that of a foreign topic: it is read even with a
-    fault, since one message may say how others are to be read.
-    """
-
-    device: int | None
-    device_id: str
-    channel: str
-    fault: BadMessage | None = None
-    decoder: Decoder | None = None
-    feed: Feed | None = None
 
 
 @dataclass(slots=True)
@@ -103,9 +83,7 @@ class Intake:
         self._registry = registry
         self._recent = Recent()
         self._feeds = Feeds(registry)
-        self._foreign = Foreign(registry.foreign, self._nodes)
-        self._decoders = " ".join([SENML.version, *self._foreign.versions])
-        self._routes: dict[str, Route] = {}
+        self._routes = Routes(registry, self._nodes)
         self._checks.use(limits.table(registry))
 
     def resume(
@@ -145,7 +123,7 @@ class Intake:
         """Everything to store of these messages. Never raises for what a message says."""
         batch = _Batch(Gathering(), [], [], [], [])
         for arrival in arrivals:
-            route = self._routes.get(arrival.topic) or self._route(arrival.topic)
+            route = self._routes.of(arrival.topic)
             decoder = route.decoder
             if decoder is not None and 0 < len(arrival.payload) <= self._max_payload_bytes:
                 self._take_message(arrival, route, decoder, batch)
@@ -155,7 +133,7 @@ class Intake:
         return Commit(
             worker=self._worker,
             received_at=batch.latest,
-            decoder=self._decoders,
+            decoder=self._routes.decoders,
             rules=self._registry.rules.version,
             readings=readings,
             settled=self._ledger.news(),
@@ -179,34 +157,13 @@ class Intake:
         """What a device may be told once the last `take` is committed, None for nothing."""
         return self._ledger.receipt(device, boot)
 
+    def wrong_clocks(self) -> dict[int, int]:
+        """What devices' clocks are slow by (µs), by device number, where it is over a minute."""
+        return self._clocks.wrong()
+
     def commands(self) -> list[tuple[str, bytes]]:
         """(topic, payload) of what foreign devices are to be asked, since the last call."""
         return self._nodes.requests()
-
-    def _route(self, topic: str) -> Route:
-        try:
-            route = self._parse(topic)
-        except BadMessage as fault:
-            route = Route(None, "", "", fault)
-        if len(self._routes) >= _MOST_TOPICS:
-            self._routes.clear()
-        self._routes[topic] = route
-        return route
-
-    def _parse(self, topic: str) -> Route:
-        if not topics.is_under_root(topic):
-            feed, decoder, name = self._foreign.find(topic)
-            route = Route(None, "", feed.format, decoder=decoder, feed=feed)
-            return self._named(route, name) if name else route
-        lab, device, channel = topics.parse(topic)
-        number = self._registry.device_number.get(device)
-        if number is None:
-            raise BadMessage(Reason.UNKNOWN_DEVICE, f"{device} is not enrolled")
-        owner = self._registry.lab_of_device(device)
-        if owner != lab:
-            fault = BadMessage(Reason.WRONG_LAB, f"{device} belongs to {owner}")
-            return Route(number, device, channel, fault)
-        return Route(number, device, channel, decoder=CHANNELS.get(channel))
 
     def _take_message(
         self, arrival: Arrival, route: Route, decoder: Decoder, batch: _Batch
@@ -216,7 +173,7 @@ class Intake:
             if self._scenario and (label := decoder.label(message)) is not None:
                 arrival = arrival._replace(received_at=_label(label))
             if decoder.device is not None:
-                route = self._named(route, decoder.device(message))
+                route = self._routes.named(route, decoder.device(message))
             identity = decoder.identity(message)
         except BadMessage as fault:
             self._refuse(arrival, route, fault, batch, decoder.claimed(arrival.payload))
@@ -259,14 +216,6 @@ class Intake:
         batch.waveforms += found
         if content.state and route.device is not None:
             batch.statuses.append(statuses.of(route.device, content.state, arrival.received_at))
-
-    def _named(self, route: Route, name: str) -> Route:
-        """The route of a foreign message, once it is known who sent it."""
-        device = name if route.feed is None else route.feed.devices.get(name, name)
-        if (number := self._registry.device_number.get(device)) is not None:
-            return replace(route, device=number, device_id=device)
-        unknown = f"{ascii(device)[:200]} is not enrolled"
-        return replace(route, fault=BadMessage(Reason.UNKNOWN_DEVICE, unknown))
 
     def _settle(self, arrival: Arrival, route: Route, identity: Identity | None) -> bool | None:
         """True: settled by its number; False: new by its bytes; None: a repeat."""

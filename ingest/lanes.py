@@ -73,6 +73,11 @@ class Lanes:
         """Why some session doesn't stand; empty when all do."""
         return next((lane.session.trouble for lane in self._lanes if lane.session.trouble), "")
 
+    @property
+    def standing(self) -> int:
+        """How many sessions stand."""
+        return sum(not lane.session.trouble for lane in self._lanes)
+
     def use(self, registry: Registry, now_s: float) -> None:
         """Go on with a changed registry. Call it once before the first `open`."""
         before = self._enrolled | {feed.filter for feed in self._foreign}

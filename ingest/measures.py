@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 from prometheus_client import Counter, Gauge, Histogram
 
-from ingest.inbox import Pending
+from ingest.intake import Arrival
 from records.telemetry import Telemetry
 from records.times import SECOND
 from store.readings import Commit, Committed
@@ -13,8 +15,6 @@ from store.readings import Commit, Committed
 _COMMIT_S = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 15.0)
 _SETTLE_S = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 15.0, 60.0, 300.0)
 _READINGS = (1, 10, 100, 1_000, 10_000, 100_000)
-# Of a device's clock only what a person would look at has a line of its own.
-_WRONG_S = 60.0
 
 
 class Measures:
@@ -71,30 +71,43 @@ class Measures:
             "Messages that are here and not committed yet",
             registry=registry,
         )
-        self._store = Gauge(
-            "hoshyar_ingest_store_connected", "1 while the store answers", registry=registry
-        )
         self._broker = Gauge(
             "hoshyar_ingest_broker_sessions_connected",
             "Sessions at the broker that stand",
             registry=registry,
         )
+        self._clock_s = Gauge(
+            "hoshyar_ingest_clock_offset_seconds",
+            "What a device's clock is slow by, where it is off by more than a minute",
+            ["device"],
+            registry=registry,
+        )
 
-    def committed(self, pending: Pending, work: Commit, done: object, spent_s: float) -> None:
-        """A batch is stored; `done` is what the store answered, `spent_s` what it took."""
-        if isinstance(done, Committed):
-            for outcome in ("stored", "repeated", "revised"):
-                self._readings.labels(outcome).inc(getattr(done, outcome))
+    def committed(
+        self,
+        arrivals: Sequence[Arrival],
+        work: Commit,
+        done: Committed | None,
+        spent_s: float,
+        now_at: int,
+    ) -> None:
+        """A batch is settled at `now_at` (microseconds).
+
+        `done` is what the store answered, None where there was nothing to store; `spent_s` is the
+        time that it took.
+        """
+        self._messages.inc(len(arrivals))
+        if arrivals:
+            self._settle_s.observe(max(0.0, (now_at - arrivals[0].received_at) / SECOND))
+        if done is None:
+            return
+        for outcome in ("stored", "repeated", "revised"):
+            self._readings.labels(outcome).inc(getattr(done, outcome))
         self._late.inc(int(np.count_nonzero(work.readings.late)))
         for bad in work.quarantined:
             self._quarantined.labels(bad.reason.value).inc()
-        self._messages.inc(len(pending.arrivals))
         self._commit_s.observe(spent_s)
         self._batch.observe(len(work.readings))
-
-    def settled(self, first_at: int, now_at: int) -> None:
-        """The batch whose first message arrived at `first_at` is committed (microseconds)."""
-        self._settle_s.observe(max(0.0, (now_at - first_at) / SECOND))
 
     def failed(self) -> None:
         self._failures.inc()
@@ -102,8 +115,13 @@ class Measures:
     def receipted(self) -> None:
         self._receipts.inc()
 
-    def look(self, queue: int, *, store: bool, sessions: int) -> None:
-        """How it stands now: messages waiting, the store, sessions at the broker."""
+    def look(self, queue: int, sessions: int, offsets: Mapping[str, int]) -> None:
+        """How it stands now: messages that wait, sessions at the broker that stand.
+
+        offsets  what devices' clocks are slow by (microseconds), by id
+        """
         self._queue.set(queue)
-        self._store.set(store)
         self._broker.set(sessions)
+        self._clock_s.clear()
+        for device, offset in offsets.items():
+            self._clock_s.labels(device).set(offset / SECOND)

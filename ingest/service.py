@@ -16,21 +16,22 @@ from collections.abc import Callable
 
 import msgspec
 
-from ingest.checks import HISTORY
 from ingest.inbox import LOCKSTEP, Inbox, Pace, Pending
 from ingest.intake import Intake
 from ingest.lanes import BACKLOG, Lane, Lanes
+from ingest.measures import Measures
 from ingest.receipts import DueReceipts
-from ingest.recent import WINDOW
+from ingest.resuming import resumed, takes_over
 from ingest.shards import shard_of
 from ingest.tenure import Tenure
 from records.clock import Clock, WallClock
 from records.errors import SettingsError, StoreUnavailable
 from records.settings import Settings
+from records.telemetry import Telemetry
 from records.topics import device_topic
-from store import clock, clocks, quarantine, readings, registry, stages
+from store import clock, readings, registry, stages
 from store.connection import Database, connect
-from store.readings import Commit
+from store.readings import Commit, Committed
 
 NAME = "ingest"
 _BEAT_EVERY_S = 2.0
@@ -54,7 +55,7 @@ class Service:
         settings: Settings,
         stop: threading.Event,
         wall: Clock | None = None,
-        commit: Callable[[Database, Commit], object] = readings.commit,
+        commit: Callable[[Database, Commit], Committed] = readings.commit,
     ) -> None:
         """Raises SettingsError. `commit` stores one commit; tests put a fault in its place."""
         if not settings.dsn:
@@ -69,6 +70,8 @@ class Service:
         self._connected_s = self._retry_s = 0.0
         self._pause_s = _RECONNECT_S[0]
         self._lanes = Lanes(settings)
+        self._telemetry = Telemetry(self._name)
+        self._measures = Measures(self._telemetry)
         self._begin()
 
     def _begin(self) -> None:
@@ -85,6 +88,7 @@ class Service:
 
     def run(self) -> None:
         """Raises SettingsError where the database is not one that this program can use."""
+        self._telemetry.listen(self._settings.metrics)
         try:
             while not self._stop.is_set():
                 self._turn()
@@ -163,12 +167,14 @@ class Service:
         if self._intake is None or self._db is None:
             return
         work = self._intake.take(pending.arrivals)
+        began_s = time.monotonic()
         try:
-            if work.has_news:
-                self._commit_to(self._db, work)
+            done = self._commit_to(self._db, work) if work.has_news else None
         except StoreUnavailable as error:
             self._store_lost(error)
             return
+        spent_s = time.monotonic() - began_s
+        self._measures.committed(pending.arrivals, work, done, spent_s, self._now())
         for session, received in pending.received:
             session.acknowledge(received)
         for command in self._intake.commands():
@@ -191,6 +197,7 @@ class Service:
                 said = msgspec.json.encode(receipt._asdict())
                 if not live.publish(device_topic(lab, id_, "receipt"), said):
                     continue
+                self._measures.receipted()
             self._receipts.sent(key, now_s)
 
     def _look_around(self) -> None:
@@ -215,6 +222,12 @@ class Service:
             self._beaten_s, self._trouble = now_s, trouble
             state = "starting" if trouble else "running"
             stages.beat(db, self._name, os.getpid(), state, trouble, self._wall.now())
+            self._telemetry.beat(state, trouble)
+            self._measures.look(self._inbox.count, self._lanes.standing, self._wrong_clocks())
+
+    def _wrong_clocks(self) -> dict[str, int]:
+        off = {} if self._intake is None else self._intake.wrong_clocks()
+        return {self._device_ids[n]: offset for n, offset in off.items() if n in self._device_ids}
 
     @property
     def _name(self) -> str:
@@ -241,6 +254,8 @@ class Service:
 
     def _store_lost(self, error: StoreUnavailable) -> None:
         log.warning("ingest waits for the store: %s", error)
+        self._telemetry.beat("waiting", str(error))
+        self._measures.failed()
         now_s = time.monotonic()
         if now_s - self._connected_s >= _HELD_S:
             self._pause_s = _RECONNECT_S[0]
@@ -296,7 +311,8 @@ class Service:
         self._store_batch()
         if self._db is not db:
             return
-        if _came_from_elsewhere(self._owned_series(before), self._owned_series(known), before):
+        assert self._tenure is not None
+        if takes_over(before, known, self._tenure.owned):
             self._intake = self._resumed(db, known)
         else:
             self._device_ids = _ids(known)
@@ -305,45 +321,11 @@ class Service:
         self._inbox.forget()
         log.info("registry version %d, %d series", known.version, len(known.series_number))
 
-    def _owned_series(self, known: registry.Registry) -> set[int]:
-        """Numbers of the series that this worker's devices feed."""
-        return {
-            known.series_number[series.id]
-            for series in known.network.series
-            if self._may_hear(known, series.device)
-        }
-
-    def _may_hear(self, known: registry.Registry, device: str) -> bool:
-        """True where the device's messages may come here; a foreign feed's may be anyone's."""
-        assert self._tenure is not None
-        owned = self._tenure.owned
-        return shard_of(device) in owned or any(
-            shard_of(feed.name) in owned for feed in known.foreign
-        )
-
     def _resumed(self, db: Database, known: registry.Registry) -> Intake:
-        intake = Intake(
-            known,
-            scenario=self._scenario,
-            worker=self._settings.worker,
-            max_payload_bytes=self._settings.max_payload_bytes,
-        )
+        assert self._tenure is not None
         self._device_ids = _ids(known)
-        owned = {number for number, id_ in self._device_ids.items() if self._may_hear(known, id_)}
-        intake.resume(
-            {key: ranges for key, ranges in readings.ledger(db).items() if key[0] in owned},
-            readings.latest(db, sorted(self._owned_series(known)), HISTORY),
-            quarantine.digests(db, self._now() - WINDOW),
-            {key: ranges for key, ranges in readings.gone(db).items() if key[0] in owned},
-            [state for state in clocks.load(db) if state.device in owned],
-        )
-        return intake
+        return resumed(db, known, self._settings, self._tenure.owned, self._now())
 
 
 def _ids(known: registry.Registry) -> dict[int, str]:
     return {number: id_ for id_, number in known.device_number.items()}
-
-
-def _came_from_elsewhere(before: set[int], after: set[int], known: registry.Registry) -> bool:
-    """Whether some series that others fed until now is fed by a device of ours."""
-    return bool((after - before) & set(known.series_number.values()))

@@ -137,6 +137,7 @@ class Follower:
         said = engine.advance(rows, now_at)
         self._said += said
         self._measures.decided(len(rows), said, time.monotonic() - began_s)
+        self._measures.reached(engine.through_at, self._now() or now_at)
 
     def _due(self, found: list[StoredBatch], now_at: int) -> list[StoredBatch]:
         """Without a worker's batches from the first on that holds a row of later than now."""

@@ -35,11 +35,11 @@ def receipt_first() -> None:
     def commit_after(self: Service) -> None:
         honest = self._commit_to
 
-        def commit_to(db: Any, work: Any) -> None:
+        def commit_to(db: Any, work: Any) -> Any:
             assert self._intake is not None
             self._receipts.add(self._intake.touched())
             self._send_receipts()
-            honest(db, work)
+            return honest(db, work)
 
         if not hasattr(self, "planted"):
             self.planted = True  # type: ignore[attr-defined]

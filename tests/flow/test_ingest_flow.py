@@ -27,7 +27,7 @@ from records.settings import Settings
 from records.times import DAY, SECOND
 from store import quarantine, readings, registry, stages
 from store.connection import Database, connect
-from store.readings import Commit
+from store.readings import Commit, Committed
 
 if TYPE_CHECKING:
     from tests.flow.conftest import RunningBroker
@@ -56,7 +56,7 @@ def environment(broker: RunningBroker, dsn: str) -> dict[str, str]:
 
 @contextmanager
 def ingest(
-    broker: RunningBroker, dsn: str, commit: Callable[[Database, Commit], object] | None = None
+    broker: RunningBroker, dsn: str, commit: Callable[[Database, Commit], Committed] | None = None
 ) -> Iterator[Service]:
     """The stage in a thread, stopped at the end of the block."""
     stop = threading.Event()
@@ -191,7 +191,7 @@ def test_a_death_between_commit_and_acknowledgement_makes_no_doubles(
     class Death(BaseException):
         pass
 
-    def commit_and_die(database: Database, work: Commit) -> None:
+    def commit_and_die(database: Database, work: Commit) -> Committed:
         readings.commit(database, work)
         raise Death
 
@@ -216,9 +216,9 @@ def test_a_death_between_commit_and_acknowledgement_makes_no_doubles(
 
     commits: list[Commit] = []
 
-    def commit(database: Database, work: Commit) -> None:
+    def commit(database: Database, work: Commit) -> Committed:
         commits.append(work)
-        readings.commit(database, work)
+        return readings.commit(database, work)
 
     with ingest(broker, dsn, commit):
         device.publish(stage(1))
@@ -235,7 +235,7 @@ def test_nothing_is_acknowledged_while_the_store_is_away(
 ) -> None:
     tries: list[int] = []
 
-    def away(database: Database, work: Commit) -> None:
+    def away(database: Database, work: Commit) -> Committed:
         tries.append(len(work.readings))
         raise StoreUnavailable("the disk is full")
 

@@ -1,0 +1,60 @@
+"""What a worker needs of the store before it takes messages of the devices it owns."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+
+from ingest.checks import HISTORY
+from ingest.intake import Intake
+from ingest.recent import WINDOW
+from ingest.shards import shard_of
+from records.settings import Settings
+from store import clocks, quarantine, readings
+from store.connection import Database
+from store.registry import Registry
+
+
+def resumed(
+    db: Database, known: Registry, settings: Settings, shards: Set[int], now_at: int
+) -> Intake:
+    """An intake that stands where the store stands, for the devices of these shards.
+
+    Raises StoreUnavailable.
+    """
+    intake = Intake(
+        known,
+        scenario=settings.clock == "scenario",
+        worker=settings.worker,
+        max_payload_bytes=settings.max_payload_bytes,
+    )
+    owned = {n for id_, n in known.device_number.items() if _may_be_heard(known, id_, shards)}
+    intake.resume(
+        {key: ranges for key, ranges in readings.ledger(db).items() if key[0] in owned},
+        readings.latest(db, sorted(_series(known, shards)), HISTORY),
+        quarantine.digests(db, now_at - WINDOW),
+        {key: ranges for key, ranges in readings.gone(db).items() if key[0] in owned},
+        [state for state in clocks.load(db) if state.device in owned],
+    )
+    return intake
+
+
+def takes_over(before: Registry, after: Registry, shards: Set[int]) -> bool:
+    """Whether some series that others fed until now is fed by a device of these shards."""
+    gained = _series(after, shards) - _series(before, shards)
+    return bool(gained & set(before.series_number.values()))
+
+
+def _series(known: Registry, shards: Set[int]) -> set[int]:
+    """Numbers of the series that devices of these shards feed."""
+    return {
+        known.series_number[series.id]
+        for series in known.network.series
+        if _may_be_heard(known, series.device, shards)
+    }
+
+
+def _may_be_heard(known: Registry, device: str, shards: Set[int]) -> bool:
+    """True where the device's messages may come here; a foreign feed's may be anyone's."""
+    return shard_of(device) in shards or any(
+        shard_of(feed.name) in shards for feed in known.foreign
+    )
