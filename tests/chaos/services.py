@@ -73,6 +73,8 @@ class DatabaseServer:
     def kill(self, down_s: float) -> None:
         self._start_s = time.monotonic() + down_s
         self.signal(signal.SIGKILL)
+        # One that sleeps would never see that its server has gone, and keep the folder.
+        self._resume()
 
     def signal(self, number: int) -> None:
         if self.pid:
