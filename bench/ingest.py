@@ -9,41 +9,33 @@ from __future__ import annotations
 import argparse
 import os
 import select
-import shutil
-import socket
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 import msgspec
-import psycopg
-from psycopg.conninfo import make_conninfo
 
 from bench import publisher, scaling
 from bench.child import started
-from hoshyar import broker as embedded
+from bench.servers import KINDS, MOSQUITTO, broker, database, free_port, network
 from ingest.intake import Arrival, Intake
-from records.network import Device, Lab, Network, Series, Station
 from records.times import DAY, SECOND
 from store import registry, stages
 from store.binary import STORED, pack
 from store.connection import connect
 from store.embedded import EmbeddedServer
 from store.figures import figures
-from store.migrations import migrate
 
 READINGS_A_MESSAGE = (1, 10, 50)
 # Enough for some seconds each on two cores; a broker's queue holds the lead without losing any.
 MESSAGES = {1: 150_000, 10: 60_000, 50: 20_000}
 LEAD_BYTES = 6_000_000
 WAIT_S = 300.0
-MOSQUITTO = shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
 
 
 @dataclass(frozen=True)
@@ -52,50 +44,6 @@ class Run:
 
     messages_per_s: float
     cpu_us_a_message: float
-
-
-def network() -> Network:
-    devices = [publisher.device(n) for n in range(publisher.DEVICES)]
-    return Network(
-        lab=(Lab(id="bench"),),
-        station=(Station(id="hall", lab="bench", lat=35, lon=74),),
-        device=tuple(Device(id=device, station="hall", simulated=True) for device in devices),
-        series=tuple(
-            Series(
-                id=f"{device}-{point}",
-                station="hall",
-                device=device,
-                quantity="vibration",
-                unit="[g]",
-                point=f"p{point}",
-            )
-            for device in devices
-            for point in range(publisher.POINTS)
-        ),
-    )
-
-
-@contextmanager
-def mosquitto(folder: Path, port: int) -> Iterator[None]:
-    config = folder / "mosquitto.conf"
-    config.write_text(
-        f"listener {port} 127.0.0.1\nallow_anonymous true\nmax_inflight_messages 5000\n"
-        "max_queued_messages 200000\nlog_dest none\n"
-    )
-    child = subprocess.Popen([str(MOSQUITTO), "-c", str(config)])
-    try:
-        if not embedded.wait_until_ready("127.0.0.1", port, 20):
-            raise SystemExit("bench: Mosquitto does not come up")
-        yield
-    finally:
-        child.terminate()
-        child.wait()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def cpu_s(pid: int) -> float:
@@ -115,7 +63,7 @@ def play(port: int, messages: int, readings: int, pid: int, taken: Callable[[], 
         began_s, began_cpu_s = time.monotonic(), cpu_s(pid)
         done = 0
         while done < messages:
-            _allow(sender.stdin, done + lead)
+            allow(sender.stdin, done + lead)
             time.sleep(0.02)
             done = taken()
             if time.monotonic() - began_s > WAIT_S:
@@ -124,7 +72,7 @@ def play(port: int, messages: int, readings: int, pid: int, taken: Callable[[], 
         return Run(messages / spent_s, (cpu_s(pid) - began_cpu_s) / messages * 1e6)
 
 
-def _allow(pipe: IO[str], messages: int) -> None:
+def allow(pipe: IO[str], messages: int) -> None:
     with suppress(BrokenPipeError):  # it may have sent everything and be gone
         pipe.write(f"{messages}\n")
         pipe.flush()
@@ -186,35 +134,12 @@ def copied(dsn: str, messages: int, readings: int) -> float:
         return messages * readings / (time.monotonic() - began_s)
 
 
-@contextmanager
-def database(server: str, name: str) -> Iterator[str]:
-    """A fresh database with the network enrolled, dropped afterwards."""
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
-    dsn = make_conninfo(server, dbname=name)
-    migrate(dsn)
-    with connect(dsn, stage="bench") as db:
-        registry.enrol(db, network())
-    yield dsn
-    with psycopg.connect(server, autocommit=True) as connection:
-        # Not WITH (FORCE): a role that is no superuser may not end the autovacuum that way.
-        connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = %s AND usename = current_user",
-            (name,),
-        )
-        connection.execute(f"DROP DATABASE {name}")
-
-
 def measure(server: str, folder: Path, kind: str, messages: int, readings: int) -> list[Any]:
     """The records of one case on one broker."""
     name = f"bench_{kind}_{readings}"
     port = free_port()
     with ExitStack() as stack:
-        if kind == "mosquitto":
-            stack.enter_context(mosquitto(folder, port))
-        else:
-            stack.enter_context(embedded.running(folder, port))
+        stack.enter_context(broker(kind, folder, port))
         dsn = stack.enter_context(database(server, name))
         count = only_counted(port, messages, readings)
         run = through_ingest(dsn, port, messages, readings)
@@ -275,7 +200,7 @@ def main() -> None:
     options.add_argument("--broker", choices=("mosquitto", "embedded"), help="on this one only")
     options.add_argument("--case", type=int, choices=READINGS_A_MESSAGE, help="this one only")
     chosen = options.parse_args()
-    brokers = [chosen.broker] if chosen.broker else ["mosquitto"] * bool(MOSQUITTO) + ["embedded"]
+    brokers = [chosen.broker] if chosen.broker else KINDS
     found: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -1,8 +1,9 @@
 """A publisher that costs next to nothing: packets made beforehand, one socket, QoS 1.
 
-`python -m bench.publisher HOST PORT MESSAGES READINGS_A_MESSAGE`. Says `ready` when its packets are
-made, then reads lines: each is the number of messages that may have been sent by now. So whoever
-starts it keeps the broker's queue short of its limit.
+`python -m bench.publisher HOST PORT MESSAGES READINGS_A_MESSAGE [CHANNEL AGE_S]`: on `readings` and
+new, if it isn't said otherwise. Says `ready` when its packets are made, then reads lines: each is
+the number of messages that may have been sent by now. So whoever starts it keeps the broker's queue
+short of its limit.
 """
 
 from __future__ import annotations
@@ -54,11 +55,12 @@ def packet(topic: str, body: bytes, mid: int) -> bytes:
 
 
 def main() -> None:
-    host, port, messages, readings = sys.argv[1], *map(int, sys.argv[2:])
-    start_s = float(int(time.time()))
+    host, port, messages, readings = sys.argv[1], *map(int, sys.argv[2:5])
+    channel, age_s = (sys.argv[5], float(sys.argv[6])) if sys.argv[5:] else ("readings", 0.0)
+    start_s = float(int(time.time() - age_s))
     packets = [
         packet(
-            f"hoshyar/v1/bench/{device(n)}/readings", payload(n, readings, start_s), n % 65535 + 1
+            f"hoshyar/v1/bench/{device(n)}/{channel}", payload(n, readings, start_s), n % 65535 + 1
         )
         for n in range(messages)
     ]

@@ -1,0 +1,96 @@
+"""What the benchmarks run on: a broker, and a database with the publisher's devices enrolled."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from bench import publisher
+from hoshyar import broker as embedded
+from records.network import Device, Lab, Network, Series, Station
+from store import registry
+from store.connection import connect
+from store.migrations import migrate
+
+MOSQUITTO = shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+# One that is not among the publisher's.
+LIVE_DEVICE = "gauge"
+# The brokers that are to be had here.
+KINDS = ("mosquitto", "embedded") if MOSQUITTO else ("embedded",)
+
+
+def network() -> Network:
+    devices = [LIVE_DEVICE, *(publisher.device(n) for n in range(publisher.DEVICES))]
+    return Network(
+        lab=(Lab(id="bench"),),
+        station=(Station(id="hall", lab="bench", lat=35, lon=74),),
+        device=tuple(Device(id=device, station="hall", simulated=True) for device in devices),
+        series=tuple(
+            Series(
+                id=f"{device}-{point}",
+                station="hall",
+                device=device,
+                quantity="vibration",
+                unit="[g]",
+                point=f"p{point}",
+            )
+            for device in devices
+            for point in range(publisher.POINTS)
+        ),
+    )
+
+
+def broker(kind: str, folder: Path, port: int) -> AbstractContextManager[object]:
+    """`mosquitto` or `embedded`, ready, on this port of the loopback."""
+    return mosquitto(folder, port) if kind == "mosquitto" else embedded.running(folder, port)
+
+
+@contextmanager
+def mosquitto(folder: Path, port: int) -> Iterator[None]:
+    config = folder / "mosquitto.conf"
+    config.write_text(
+        f"listener {port} 127.0.0.1\nallow_anonymous true\nmax_inflight_messages 5000\n"
+        "max_queued_messages 200000\nlog_dest none\n"
+    )
+    child = subprocess.Popen([str(MOSQUITTO), "-c", str(config)])
+    try:
+        if not embedded.wait_until_ready("127.0.0.1", port, 20):
+            raise SystemExit("bench: Mosquitto does not come up")
+        yield
+    finally:
+        child.terminate()
+        child.wait()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def database(server: str, name: str) -> Iterator[str]:
+    """A fresh database with the network enrolled, dropped afterwards."""
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
+    dsn = make_conninfo(server, dbname=name)
+    migrate(dsn)
+    with connect(dsn, stage="bench") as db:
+        registry.enrol(db, network())
+    yield dsn
+    with psycopg.connect(server, autocommit=True) as connection:
+        # Not WITH (FORCE): a role that is no superuser may not end the autovacuum that way.
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = %s AND usename = current_user",
+            (name,),
+        )
+        connection.execute(f"DROP DATABASE {name}")
