@@ -16,6 +16,7 @@ import numpy as np
 from models.bank import Bank, Outcome
 from models.catalogue import detector_class, make
 from models.detector import Detector
+from models.joint import TOGETHER, Joint, Recording, advance, shown
 from models.series_file import SeriesFile, read
 from records.errors import InputError, SettingsError
 from records.language import phrase
@@ -40,13 +41,46 @@ def detect(
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(HEADER)
-    rows = list(table(detector, read(input_path)))
+    rows = list(_rows(detector, read(input_path)))
     writer.writerows(rows)
     try:
         output_path.write_text(text.getvalue(), encoding="utf-8")
     except OSError as error:
         raise InputError(f"{output_path} can't be written: {error}") from None
     return len(rows)
+
+
+def _rows(detector: Detector, file: SeriesFile) -> Iterator[Row]:
+    if not isinstance(detector, Joint):
+        return table(detector, file)
+    return iter(joint_table(detector, file))
+
+
+def joint_table(detector: Joint, file: SeriesFile) -> list[Row]:
+    """The target's rows alone, or one row a time with series `*`."""
+    watched = tuple(column.watched for column in file.columns)
+    recording = Recording(watched, file.place, file.measured_at, file.value)
+    if not len(recording.place):
+        return []
+    rows = shown(detector, recording).tolist()
+    outcome = advance(detector, recording)
+    return [
+        (
+            file.columns[file.place[row]].name if detector.target else TOGETHER,
+            file.written_at[row],
+            _number(score),
+            "",
+            Level(level).word,
+            reason,
+        )
+        for row, score, level, reason in zip(
+            rows,
+            outcome.score.tolist(),
+            outcome.level.tolist(),
+            _reasons([0] * len(rows), outcome),
+            strict=True,
+        )
+    ]
 
 
 def table(detector: Detector, file: SeriesFile) -> Iterator[Row]:
