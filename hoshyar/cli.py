@@ -57,9 +57,9 @@ def status(
     """Say what runs, how much is stored and what is open."""
     from hoshyar.status import as_text, is_running, status
 
-    found = status(data)
     if stage:
-        raise typer.Exit(0 if is_running(found, stage) else 1)
+        raise typer.Exit(0 if is_running(data, stage) else 1)
+    found = status(data)
     print(json.dumps(found, indent=2) if as_json else as_text(found))
 
 
@@ -124,13 +124,11 @@ def detectors(as_json: AsJson = False) -> None:
 
 @db.command("migrate")
 def db_migrate(data: Data = None) -> None:
-    """Bring the database to this program's schema."""
-    from hoshyar.access import find
-    from store.migrations import migrate
+    """Bring the database to this program's schema, and the stages' roles to what they may do."""
+    from hoshyar.migrating import bring_up_to_date
 
-    dsn, _ = find(data)
-    done = migrate(dsn)
-    print(f"applied {', '.join(map(str, done))}" if done else "nothing to do")
+    for line in bring_up_to_date(data):
+        print(line)
 
 
 Reason = Annotated[str, typer.Option(help="Only those with this reason.")]

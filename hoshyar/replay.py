@@ -128,6 +128,7 @@ def _start(system: System, case: Case) -> None:
     system.start_broker(free_port())
     system.start_database()
     migrate(system.dsn)
+    system.open_database(STAGES)
     with closing(connect(system.dsn, stage="replay")) as db:
         registry.enrol(db, case.network, ScenarioClock(case.start_at))
         clock.set_scenario(db, case.start_at)

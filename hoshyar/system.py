@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import secrets
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from hoshyar.database import EmbeddedDatabase
@@ -14,6 +15,7 @@ from hoshyar.supervisor import Supervisor
 from records.clock import WallClock
 from records.errors import SettingsError
 from records.settings import Settings
+from store import roles
 
 Say = Callable[[str], None]
 
@@ -34,6 +36,9 @@ class System:
         # One thread a stage: on a small machine more only get in each other's way.
         self.environment = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", **environment}
         self.environment["HOSHYAR_HOME"] = str(folder.path)
+        self.dsn = self.environment.pop("HOSHYAR_DSN", "")
+        self._dsn_of: dict[str, str] = {}
+        self._is_own = False
         self.folder = folder
         self.lifeline = Lifeline()
         self.supervisor = Supervisor(say)
@@ -41,10 +46,6 @@ class System:
         self._say = say
         self._interrupted = interrupted
         self._started_at = WallClock().now()
-
-    @property
-    def dsn(self) -> str:
-        return self.environment.get("HOSHYAR_DSN", "")
 
     def start_broker(self, port: int) -> None:
         """Start the embedded broker on 127.0.0.1; it may not answer yet when this returns."""
@@ -56,7 +57,23 @@ class System:
         """Start the embedded database and wait until it answers. Raises SettingsError."""
         database = EmbeddedDatabase(self.folder.path / "database", self._say_waiting)
         self.supervisor.add(database)
-        self.environment["HOSHYAR_DSN"] = database.dsn
+        self.dsn, self._is_own = database.dsn, True
+
+    def open_database(self, stages: Iterable[str]) -> None:
+        """From now on these stages are started with the database's address.
+
+        At the embedded database each logs in with a role and a password of its own, new at each
+        start. Elsewhere passwords are the operator's, and all use the address that was named.
+        """
+        words = {name: secrets.token_urlsafe(24) for name in stages}
+        complaint = roles.establish(self.dsn, words if self._is_own else {})
+        if complaint:
+            self._say(complaint)
+        alone = self._is_own and not complaint
+        self._dsn_of = {
+            name: roles.login(self.dsn, name, word) if alone else self.dsn
+            for name, word in words.items()
+        }
 
     def start_stage(self, name: str, *arguments: str) -> None:
         """Start `python ARGUMENTS` as a stage with everything that is known by now."""
@@ -70,6 +87,8 @@ class System:
 
     def _start(self, name: str, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
         log = self.folder.logs / f"{name}.log"
+        if name in self._dsn_of:
+            environment = {**environment, "HOSHYAR_DSN": self._dsn_of[name]}
         self.supervisor.add(Process(name, arguments, environment, log, self.lifeline))
 
     def say_state(self) -> None:

@@ -99,6 +99,7 @@ def _start(system: System, settings: Settings, news: FirstReading) -> None:
     system.check()
     with _own_database_named(settings):
         migrate(system.dsn)
+        system.open_database(STAGES.keys() - SILENT)
     with _own_database_named(settings), closing(connect(system.dsn, stage="up")) as db:
         registry.enrol(db, msgspec.json.decode(_answer(network), type=Network))
         lines = _answer(sea).splitlines()

@@ -115,6 +115,12 @@ TABLE: dict[str, Setting] = {
     "dsn": Setting(
         "HOSHYAR_DSN", Secret, "", "PostgreSQL to use; empty: the embedded one in the data folder"
     ),
+    "stage_passwords": Setting(
+        "HOSHYAR_STAGE_PASSWORDS",
+        Secret,
+        "",
+        "STAGE:PASSWORD words: with them `hoshyar db migrate` lets the stages log in at PostgreSQL",
+    ),
     "broker": Setting(
         "HOSHYAR_BROKER",
         lambda text: _broker(text) if text else None,
@@ -197,6 +203,7 @@ class Settings:
 
     home: Path
     dsn: Secret
+    stage_passwords: Secret
     broker: BrokerAddress | None
     broker_user: str
     broker_password: Secret

@@ -28,10 +28,10 @@ ROLE = DATABASE = "hoshyar"
 _SOCKET_PATH_BYTES = 107
 # What a new database takes, and as much again to begin with.
 _NEW_BYTES = 100 << 20
-_HBA = f"""\
-# Written by Hoshyar. Only its own role may log in, and only with its password.
-local all {ROLE} scram-sha-256
-host all {ROLE} 127.0.0.1/32 scram-sha-256
+_HBA = """\
+# Written by Hoshyar. Only roles that were given a password may log in: the owner, and the stages.
+local all all scram-sha-256
+host all all 127.0.0.1/32 scram-sha-256
 """
 
 
@@ -117,7 +117,7 @@ class Cluster:
         )
         programs.run(
             *("postgres", "--single", "-D", str(aside), "postgres"),
-            text=f"CREATE ROLE {ROLE} LOGIN CREATEDB PASSWORD '{password}'\n"
+            text=f"CREATE ROLE {ROLE} LOGIN CREATEDB CREATEROLE PASSWORD '{password}'\n"
             f"CREATE DATABASE {DATABASE} OWNER {ROLE}\n",
         )
         write(aside / "pg_hba.conf", _HBA)

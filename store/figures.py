@@ -28,9 +28,8 @@ class Figures:
 
 def figures(db: Database, now_at: int) -> Figures:
     """As of `now_at` (microseconds). Its cost does not grow with what is stored."""
-    stored, quarantined, last = db.run(
-        "SELECT coalesce(sum(stored), 0)::int8, coalesce(sum(quarantined), 0)::int8,"
-        " max(received_at) FROM worker"
+    stored, quarantined = db.run(
+        "SELECT coalesce(sum(stored), 0)::int8, coalesce(sum(quarantined), 0)::int8 FROM worker"
     )[0]
     recent = db.run(
         "SELECT coalesce(sum(stored), 0)::int8 FROM batch"
@@ -38,5 +37,11 @@ def figures(db: Database, now_at: int) -> Figures:
         (moment(now_at - _RATE_S * SECOND), moment(now_at)),
     )[0][0]
     opened = db.run("SELECT count(*) FROM incident WHERE level <> %s", (int(Level.GREEN),))[0][0]
-    age_s = None if last is None else max(0.0, (now_at - from_datetime(last)) / SECOND)
+    age_s = last_reading_age_s(db, now_at)
     return Figures(stored, recent / _RATE_S, age_s, quarantined, opened)
+
+
+def last_reading_age_s(db: Database, now_at: int) -> float | None:
+    """Seconds since the last arrival, at `now_at` (microseconds); None before the first."""
+    last = db.run("SELECT max(received_at) FROM worker")[0][0]
+    return None if last is None else max(0.0, (now_at - from_datetime(last)) / SECOND)

@@ -7,7 +7,6 @@ or a revision touches is unpacked by the server, and packed again by the next `c
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -67,7 +66,7 @@ class Hypertable:
 
     def drop_before(self, db: Database, day: int) -> list[str]:
         rows = db.run(
-            "SELECT drop_chunks('reading', older_than => %s::timestamptz)",
+            "SELECT drop_chunks_before(%s)",
             (to_datetime(day * DAY),),
         )
         return [row[0] for row in rows]
@@ -80,7 +79,7 @@ class Hypertable:
             return []
         loose = db.run(_OLDEST_LOOSE, (to_datetime(day * DAY),))
         for (chunk,) in loose:
-            db.run("SELECT compress_chunk(%s::regclass, if_not_compressed => true)", (chunk,))
+            db.run("SELECT compress_part(%s)", (chunk,))
         return [chunk for (chunk,) in loose]
 
     def size_bytes(self, db: Database) -> int:
@@ -101,19 +100,7 @@ def _missing(db: Database, days: Sequence[int]) -> list[int]:
 
 
 def _make_chunk(db: Database, day: int, width: int) -> None:
-    # The server cuts a new chunk so that it overlaps none. The width is a setting of the table,
-    # changed for this transaction alone; a row that goes again makes the chunk.
-    resize = "SELECT set_chunk_time_interval('reading', %s::interval)"
-    if width > 1:
-        db.run(resize, (timedelta(days=width),))
-    db.run(
-        "INSERT INTO reading (measured_at, received_at, value, batch, series, flag, checks, worker,"
-        " late) SELECT at, at, 0, 0, -1, 9, 0, 0, true FROM (SELECT %s::timestamptz AS at) day",
-        (to_datetime(day * DAY),),
-    )
-    db.run("DELETE FROM reading WHERE series = -1 AND measured_at = %s", (to_datetime(day * DAY),))
-    if width > 1:
-        db.run(resize, (timedelta(days=1),))
+    db.run("SELECT make_chunk(%s, %s)", (to_datetime(day * DAY), width))
 
 
 def _choose_columnstore(db: Database) -> None:
@@ -121,8 +108,4 @@ def _choose_columnstore(db: Database) -> None:
         "SELECT FROM timescaledb_information.hypertables WHERE hypertable_name = 'reading'"
         " AND hypertable_schema = current_schema() AND compression_enabled"
     ):
-        db.run(
-            "ALTER TABLE reading SET (timescaledb.compress,"
-            " timescaledb.compress_segmentby = 'series',"
-            " timescaledb.compress_orderby = 'measured_at')"
-        )
+        db.run("SELECT choose_columnstore()")

@@ -22,6 +22,7 @@ from records.readings import ReadingBatch, concatenate
 from records.times import DAY, to_datetime
 from store import segments
 from store.binary import ARRAYS, STORED, pack, unpack
+from store.partitions import Span
 
 if TYPE_CHECKING:
     from store.connection import Database
@@ -77,14 +78,11 @@ def advance(db: Database, day: int) -> int:
     reached = before(db)
     if day <= reached:
         return reached
-    with db.transaction():
-        # Every commit holds a weaker lock on it until its end: none is under way after this.
-        db.run("LOCK TABLE worker IN SHARE ROW EXCLUSIVE MODE")
-        db.run("UPDATE care SET packed_before = %s", (day,))
+    db.run("SELECT pack_before(%s)", (day,))
     return day
 
 
-def pack_part(db: Database, part: str) -> bool:
+def pack_part(db: Database, part: Span) -> bool:
     """Pack rows of a partition of days that may be packed, a limited number; True when all are.
 
     Does nothing where a writer has its turn.
@@ -101,22 +99,28 @@ def pack_part(db: Database, part: str) -> bool:
     return False
 
 
-def _next_series(db: Database, part: str) -> list[int]:
+def _next_series(db: Database, part: Span) -> list[int]:
     # Each is looked up by the index behind the one before: a partition has many rows of few.
     found = db.run(
-        f"WITH RECURSIVE s AS ((SELECT series FROM {part} ORDER BY series LIMIT 1) UNION ALL"
-        f" SELECT (SELECT p.series FROM {part} p WHERE p.series > s.series ORDER BY p.series"
-        " LIMIT 1) FROM s WHERE s.series IS NOT NULL)"
+        "WITH RECURSIVE s AS ((SELECT series FROM reading"
+        f" WHERE {_within(part)} ORDER BY series LIMIT 1) UNION ALL"
+        f" SELECT (SELECT p.series FROM reading p WHERE p.series > s.series AND {_within(part)}"
+        " ORDER BY p.series LIMIT 1) FROM s WHERE s.series IS NOT NULL)"
         " SELECT series FROM s WHERE series IS NOT NULL LIMIT %s",
         (_SERIES_AT_ONCE,),
     )
     return [row[0] for row in found]
 
 
-def _pack_series(db: Database, part: str, series: list[int]) -> int:
+def _within(part: Span) -> str:
+    # In the statement's text: the planner then leaves out every other partition.
+    return f"measured_at >= '{part.first_text}' AND measured_at < '{part.end_text}'"
+
+
+def _pack_series(db: Database, part: Span, series: list[int]) -> int:
     taken = db.run_raw(
-        f"WITH gone AS (DELETE FROM {part} WHERE series = ANY(%s) RETURNING *)"
-        f" SELECT {ROWS} FROM gone GROUP BY series",
+        f"WITH gone AS (DELETE FROM reading WHERE series = ANY(%s) AND {_within(part)}"
+        f" RETURNING *) SELECT {ROWS} FROM gone GROUP BY series",
         (series,),
     )
     readings, origin = rows(taken)

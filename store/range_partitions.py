@@ -32,7 +32,7 @@ class RangePartitions:
         for day in self._missing(days):
             if not any(day in span for span in self._spans):
                 span = span_for(day, today, self._spans)
-                _attach(db, span)
+                db.run("SELECT make_partition(%s, %s)", (span.first, span.end))
                 self._spans.append(span)
 
     def forget(self) -> None:
@@ -48,9 +48,7 @@ class RangePartitions:
         )
         self.forget()
         for span in old:
-            with db.transaction():
-                db.run(f"ALTER TABLE reading DETACH PARTITION {span.name}")
-                db.run(f"DROP TABLE {span.name}")
+            db.run("SELECT drop_partition(%s, %s, false)", (span.first, span.end))
         return [span.name for span in old]
 
     def compact_before(self, db: Database, day: int) -> list[str]:
@@ -62,8 +60,8 @@ class RangePartitions:
         for span in sorted(stored_spans(db), key=lambda span: span.first):
             if span.end > day:
                 continue
-            if packed.pack_part(db, span.name):
-                _drop_empty(db, span)
+            if packed.pack_part(db, span):
+                db.run("SELECT drop_partition(%s, %s, true)", (span.first, span.end))
                 self.forget()
             return [span.name]
         return []
@@ -87,24 +85,3 @@ def stored_spans(db: Database) -> list[Span]:
         " WHERE i.inhparent = 'reading'::regclass"
     )
     return [Span.named(row[0]) for row in rows]
-
-
-def _drop_empty(db: Database, span: Span) -> None:
-    with db.transaction():
-        # Its own lock and its parent's, in the order in which a writer takes them.
-        db.run("LOCK TABLE ONLY reading IN ACCESS EXCLUSIVE MODE")
-        db.run(f"LOCK TABLE {span.name} IN ACCESS EXCLUSIVE MODE")
-        # A late row may have come since.
-        if not db.run(f"SELECT 1 FROM {span.name} LIMIT 1"):
-            db.run(f"ALTER TABLE reading DETACH PARTITION {span.name}")
-            db.run(f"DROP TABLE {span.name}")
-
-
-def _attach(db: Database, span: Span) -> None:
-    # Made apart and attached: that leaves readers and writers of the other partitions alone,
-    # where CREATE TABLE ... PARTITION OF would lock them all out.
-    db.run(f"CREATE TABLE {span.name} (LIKE reading INCLUDING ALL)")
-    db.run(
-        f"ALTER TABLE reading ATTACH PARTITION {span.name}"
-        f" FOR VALUES FROM ('{span.first_text}') TO ('{span.end_text}')"
-    )

@@ -21,9 +21,12 @@ from psycopg.conninfo import make_conninfo
 
 from store.embedded import EmbeddedServer
 from store.migrations import migrate
+from store.roles import TABLE, establish, login, role_of
 from tests import needs, timescale
 
 KINDS = ("embedded", "debian")
+# Of each stage's own login on a server that is a test's.
+PASSWORD = "as-a-stage"
 STORE_KINDS = (*KINDS, "timescale")
 # For tests of what two sessions, or the options of one, do to each other.
 with_sessions = pytest.mark.parametrize("kind", KINDS)
@@ -55,7 +58,10 @@ class Databases:
         server = self.server(kind)
         if kind not in self._templates:
             self._templates[kind] = self._open.enter_context(made(server, "template0"))
-            migrate(make_conninfo(server, dbname=self._templates[kind]))
+            address = make_conninfo(server, dbname=self._templates[kind])
+            migrate(address)
+            assert establish(address, dict.fromkeys(TABLE, PASSWORD)) == ""
+            _may_end_sessions(address)
         with made(server, self._templates[kind]) as name:
             yield make_conninfo(server, dbname=name)
 
@@ -66,6 +72,19 @@ class Databases:
 
     def close(self) -> None:
         self._open.close()
+
+
+def as_stage(dsn: str, stage: str) -> str:
+    """The address of a fresh database, as this stage uses it."""
+    return login(dsn, stage, PASSWORD)
+
+
+def _may_end_sessions(dsn: str) -> None:
+    """A member of the roles may end what a killed stage left behind."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        for stage in TABLE:
+            role = sql.Identifier(role_of(stage))
+            connection.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(role))
 
 
 @contextmanager
@@ -89,7 +108,7 @@ def made(server: str, template: str) -> Iterator[str]:
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = %s AND usename = current_user",
+            " WHERE datname = %s AND (usename = current_user OR usename LIKE 'hoshyar%%')",
             (name,),
         )
     _do(server, "DROP DATABASE {}", name)

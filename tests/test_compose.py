@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -14,14 +17,16 @@ import typer
 import yaml
 
 from hoshyar.cli import app
-from hoshyar.status import is_running, status
+from hoshyar.status import is_running
 from records.clock import WallClock
 from records.readings import ReadingBatch
 from records.settings import TABLE, Settings
 from records.times import SECOND
-from store import stages
+from store import roles, stages
 from store.connection import Database, connect
 from store.readings import Commit, commit
+from tests import needs
+from tests.databases import as_stage
 
 ROOT = Path(__file__).parent.parent
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
@@ -33,6 +38,8 @@ BROKER_CONF = (ROOT / "docker/mosquitto/mosquitto.conf").read_text("utf-8")
 # What scripts/make-secrets writes, and the variables that each file sets.
 SECRETS = {
     "database.env": {"HOSHYAR_DSN"},
+    "roles.env": {"HOSHYAR_STAGE_PASSWORDS"},
+    **{f"database-{role}.env": {"HOSHYAR_DSN"} for role in roles.TABLE},
     "timescaledb.env": {"POSTGRES_PASSWORD"},
     "ingest.env": {"HOSHYAR_BROKER_USER", "HOSHYAR_BROKER_PASSWORD"},
     "alerts.env": {"HOSHYAR_BROKER_USER", "HOSHYAR_BROKER_PASSWORD"},
@@ -130,7 +137,7 @@ def as_a_service(
     dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[Database, int]]:
     """What a health check finds: the store's address, an empty home; the time is now."""
-    monkeypatch.setenv("HOSHYAR_DSN", dsn)
+    monkeypatch.setenv("HOSHYAR_DSN", as_stage(dsn, "devices"))
     monkeypatch.setenv("HOSHYAR_HOME", str(tmp_path))
     with connect(dsn, stage="test") as db:
         yield db, WallClock().now()
@@ -145,7 +152,7 @@ def test_a_stage_is_healthy_by_its_signs_of_life_alone(
     for ago_s in (None, 20, 1):
         if ago_s is not None:
             stages.beat(db, name, 1, "running", "", now_at - ago_s * SECOND)
-        found.append(is_running(status(None), name))
+        found.append(is_running(None, name))
     assert found == [False, False, True]
 
 
@@ -162,7 +169,7 @@ def test_devices_give_no_signs_and_are_healthy_by_readings_that_arrive(
                 np.array([1], np.int32), at, at, np.ones(1), one, one.astype(np.uint16), one == 0
             )
             commit(db, Commit(0, int(at[0]), "1", "1", batch))
-        found.append(is_running(status(None), "devices"))
+        found.append(is_running(None, "devices"))
     assert found == [False, False, True]
 
 
@@ -230,14 +237,48 @@ def test_the_database_is_the_one_that_the_address_names() -> None:
     assert (environment["POSTGRES_USER"], environment["POSTGRES_DB"], port) == (user, name, "5432")
 
 
-def test_make_secrets_writes_every_env_file_and_they_are_never_committed() -> None:
-    script = (ROOT / "scripts/make-secrets").read_text("utf-8")
-    stages = re.search(r"^STAGES = \((.+)\)$", script, re.MULTILINE)
-    assert stages is not None
-    names = {f"{name}.env" for name in re.findall(r'"(\w+)"', stages[1])}
-    names |= set(re.findall(r'"(\w+\.env)"', script))
-    assert names == SECRETS.keys()
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
+    """What `scripts/make-secrets` writes: the variables of each file."""
+    needs.program("openssl")
+    folder = tmp_path_factory.mktemp("secrets")
+    command = [sys.executable, str(ROOT / "scripts/make-secrets"), "--folder", str(folder)]
+    subprocess.run(command, check=True, capture_output=True)
+    return {
+        file.name: dict(line.split("=", 1) for line in file.read_text().splitlines())
+        for file in folder.glob("*.env")
+    }
+
+
+def test_make_secrets_writes_every_env_file_and_they_are_never_committed(
+    made: dict[str, dict[str, str]],
+) -> None:
+    assert {name: found.keys() for name, found in made.items()} == SECRETS
     assert "docker/secrets/" in (ROOT / ".gitignore").read_text("utf-8").splitlines()
+
+
+@pytest.mark.promise("R9")
+def test_each_stage_has_its_own_user_and_only_migrate_has_the_owner(
+    made: dict[str, dict[str, str]],
+) -> None:
+    users, words = {}, {}
+    for name in OURS:
+        given = [made[Path(path).name] for path in SERVICES[name]["env_file"]]
+        (dsn,) = (found["HOSHYAR_DSN"] for found in given if "HOSHYAR_DSN" in found)
+        users[name] = urlsplit(dsn).username
+        words[name] = urlsplit(dsn).password
+        assert any("HOSHYAR_STAGE_PASSWORDS" in found for found in given) == (name == "migrate")
+    assert users == {
+        **{name: roles.role_of(name) for name in STAGES},
+        "migrate": "hoshyar",
+        "enrol": "hoshyar_operator",
+    }
+    assert len(set(words.values())) == len(words)
+    given_out = dict(
+        pair.split(":") for pair in made["roles.env"]["HOSHYAR_STAGE_PASSWORDS"].split(" ")
+    )
+    assert given_out.keys() == roles.TABLE.keys()
+    assert all(given_out[name] == words[name] for name in STAGES)
 
 
 def test_no_password_stands_in_a_file() -> None:

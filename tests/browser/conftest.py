@@ -27,6 +27,7 @@ from records.statements import HazardWarning, Phrase
 from store import readings, registry, stages, warnings
 from store.connection import Database, connect
 from tests import needs
+from tests.databases import as_stage
 
 ARGUMENTS = [
     "--no-sandbox", "--headless", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -72,7 +73,7 @@ class Lab1:
 
     def alerts(self) -> None:
         """One step of the alerts stage: it takes warnings and what people did."""
-        with connect(self.dsn, stage="alerts") as db:
+        with connect(as_stage(self.dsn, "alerts"), stage="alerts") as db:
             Follower(db, self.clock, scenario=False).step()
 
     def beat(self) -> None:
@@ -138,7 +139,7 @@ def address(lab: Lab1) -> Iterator[str]:
     clean = {k: v for k, v in os.environ.items() if not k.startswith("HOSHYAR_")}
     process = subprocess.Popen(
         [sys.executable, "-m", "lab_ui"],
-        env={**clean, "HOSHYAR_DSN": lab.dsn, "HOSHYAR_UI_PORT": str(port)},
+        env={**clean, "HOSHYAR_DSN": as_stage(lab.dsn, "lab_ui"), "HOSHYAR_UI_PORT": str(port)},
     )
     try:
         wait_for(f"http://127.0.0.1:{port}/_stcore/health", process)

@@ -26,6 +26,7 @@ from records.statements import HazardWarning, Phrase
 from records.times import SECOND
 from store import incidents, outbox, registry, stages, warnings
 from store.connection import Database, connect
+from tests.databases import as_stage
 
 FOLDER = Path(__file__).parents[2]
 STATE = "hoshyar/v1/north/alerts/valley/lake-outburst"
@@ -78,7 +79,7 @@ class Stages:
 
 @pytest.fixture
 def processes(dsn: str, broker: Broker) -> Iterator[Stages]:
-    mine = {"HOSHYAR_DSN": dsn, "HOSHYAR_BROKER": str(broker.address)}
+    mine = {"HOSHYAR_DSN": as_stage(dsn, "alerts"), "HOSHYAR_BROKER": str(broker.address)}
     kept = {name: value for name, value in os.environ.items() if not name.startswith("HOSHYAR_")}
     started = Stages(kept | mine)
     yield started

@@ -21,6 +21,7 @@ from records.settings import Settings
 from records.times import DAY, SECOND
 from store import clocks, readings, registry, stages
 from store.connection import Database, connect
+from tests.databases import as_stage
 from tests.flow.running import until
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ def db(dsn: str) -> Iterator[Database]:
 def test_a_device_that_is_half_an_hour_slow_is_live_within_half_a_minute(
     broker: RunningBroker, dsn: str, db: Database
 ) -> None:
-    settings = Settings.read({"HOSHYAR_BROKER": str(broker.address), "HOSHYAR_DSN": dsn})
+    given = {"HOSHYAR_BROKER": str(broker.address), "HOSHYAR_DSN": as_stage(dsn, "ingest")}
+    settings = Settings.read(given)
     stop = threading.Event()
     thread = threading.Thread(target=Service(settings, stop).run)
     thread.start()

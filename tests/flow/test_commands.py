@@ -23,6 +23,7 @@ from records.readings import ReadingBatch
 from records.statements import HazardWarning, Phrase
 from store import incidents, readings, registry, warnings
 from store.connection import connect
+from tests.databases import as_stage
 from tests.flow.running import environment
 
 NETWORK = """
@@ -52,7 +53,11 @@ def command(
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "hoshyar", *map(str, arguments)],
-        env={**environment(), "HOSHYAR_DSN": dsn, "HOSHYAR_HOME": "/nonexistent/hoshyar"},
+        env={
+            **environment(),
+            "HOSHYAR_DSN": as_stage(dsn, "operator"),
+            "HOSHYAR_HOME": "/nonexistent/hoshyar",
+        },
         input=given,
         capture_output=True,
         text=True,

@@ -25,6 +25,7 @@ from records.times import SECOND
 from store import figures, registry, stages
 from store.connection import connect
 from tests import needs
+from tests.databases import as_stage
 
 ROOT = Path(__file__).parents[2]
 WAIT_S = 30.0
@@ -108,7 +109,7 @@ def test_ingest_stores_and_answers_through_tls_and_access_lists(
     stop = threading.Event()
     with connect(dsn, stage="test") as db:
         registry.enrol(db, NETWORK)
-        service = Service(Settings.read({**given, "HOSHYAR_DSN": dsn}), stop)
+        service = Service(Settings.read({**given, "HOSHYAR_DSN": as_stage(dsn, "ingest")}), stop)
         thread = threading.Thread(target=service.run)
         thread.start()
         try:

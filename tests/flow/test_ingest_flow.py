@@ -28,6 +28,7 @@ from records.times import DAY, SECOND
 from store import quarantine, readings, registry, stages
 from store.connection import Database, connect
 from store.readings import Commit, Committed
+from tests.databases import as_stage
 
 if TYPE_CHECKING:
     from tests.flow.conftest import RunningBroker
@@ -51,7 +52,7 @@ def db(dsn: str) -> Iterator[Database]:
 
 
 def environment(broker: RunningBroker, dsn: str) -> dict[str, str]:
-    return {"HOSHYAR_BROKER": str(broker.address), "HOSHYAR_DSN": dsn}
+    return {"HOSHYAR_BROKER": str(broker.address), "HOSHYAR_DSN": as_stage(dsn, "ingest")}
 
 
 @contextmanager

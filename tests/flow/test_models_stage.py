@@ -24,6 +24,7 @@ from records.times import SECOND
 from store import clock, readings, registry, stages, warnings
 from store.connection import Database, connect
 from store.readings import Commit
+from tests.databases import as_stage
 from tests.flow.running import free_port, until
 
 FOLDER = Path(__file__).parents[2]
@@ -97,7 +98,7 @@ class Stage:
         self._environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith("HOSHYAR_")},
             "PYTHONPATH": str(FOLDER),
-            "HOSHYAR_DSN": dsn,
+            "HOSHYAR_DSN": as_stage(dsn, "models") if dsn else "",
             "HOSHYAR_CLOCK": "scenario" if scenario else "wall",
         }
         self.start()

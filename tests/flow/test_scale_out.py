@@ -33,6 +33,7 @@ from records.times import DAY, SECOND
 from store import leases, quarantine, readings, registry, stages
 from store.connection import Database, connect
 from store.follow import batches_after
+from tests.databases import as_stage
 
 if TYPE_CHECKING:
     from tests.flow.conftest import RunningBroker
@@ -169,7 +170,7 @@ def db(dsn: str) -> Iterator[Database]:
 
 @pytest.fixture
 def workers(broker: RunningBroker, dsn: str) -> Iterator[Workers]:
-    found = Workers({"HOSHYAR_BROKER": str(broker.address), "HOSHYAR_DSN": dsn})
+    found = Workers({"HOSHYAR_BROKER": str(broker.address), "HOSHYAR_DSN": as_stage(dsn, "ingest")})
     yield found
     found.end_all()
 

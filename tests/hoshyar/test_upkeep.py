@@ -26,6 +26,7 @@ from store.connection import Database, connect
 from store.figures import figures
 from store.readings import Commit, between, commit
 from store.rollups import roll_up
+from tests.databases import as_stage
 
 T0 = 19_675 * DAY + DAY // 2
 ROOT = Path(__file__).parents[2]
@@ -38,7 +39,7 @@ def db(dsn: str) -> Iterator[Database]:
 
 
 def settings(dsn: str, **given: str) -> Settings:
-    return Settings.read({"HOSHYAR_DSN": dsn, **given})
+    return Settings.read({"HOSHYAR_DSN": as_stage(dsn, "upkeep"), **given})
 
 
 def run_until(service: Service, stop: threading.Event, done: Callable[[], bool]) -> None:
@@ -192,7 +193,7 @@ def test_without_a_database_it_says_what_to_do() -> None:
 
 
 def test_the_stage_is_light_and_stops_when_asked(dsn: str, db: Database) -> None:
-    environment = {**os.environ, "HOSHYAR_DSN": dsn, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "HOSHYAR_DSN": as_stage(dsn, "upkeep"), "PYTHONPATH": str(ROOT)}
     script = (
         "import os, sys\n"
         "from hoshyar.upkeep.__main__ import main\n"

@@ -17,6 +17,7 @@ from records.times import DAY, SECOND
 from store import packed, queries, segments
 from store.binary import ORIGIN
 from store.connection import Database, connect
+from store.partitions import Span
 from store.readings import Commit, batches_after, commit, latest, newest
 from tests.databases import Databases, with_sessions
 
@@ -144,6 +145,9 @@ def test_a_writer_that_remembers_too_little_stores_no_packed_row_twice(
     assert len(queries.between(db, [1], 0, (FIRST_DAY + 9) * DAY)) == 2
 
 
+PART = Span.named("reading_20231114_20231115")
+
+
 @with_sessions
 def test_packing_lets_writers_pass_and_waits_for_their_turn(dsn: str, db: Database) -> None:
     received_at = (FIRST_DAY + 2) * DAY
@@ -152,8 +156,8 @@ def test_packing_lets_writers_pass_and_waits_for_their_turn(dsn: str, db: Databa
         packed.advance(db, FIRST_DAY + 1)
         with writer.transaction():
             packed.open_days(writer, batch_of([(1, 0, 1, 0.5)], received_at))
-            assert packed.pack_part(db, "reading_20231114_20231115") is False
-        assert packed.pack_part(db, "reading_20231114_20231115") is True
+            assert packed.pack_part(db, PART) is False
+        assert packed.pack_part(db, PART) is True
 
 
 @with_sessions
