@@ -7,10 +7,14 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import psutil
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from tests.flow.conftest import RunningBroker
 from tests.flow.running import Command, assert_measured, free_port, gone, run, status, until
@@ -18,9 +22,9 @@ from tests.flow.running import Command, assert_measured, free_port, gone, run, s
 PARTS = ["broker", "database", "ingest", "devices", "models", "alerts", "lab_ui", "upkeep"]
 
 
-def up(data: Path) -> Command:
+def up(data: Path, **variables: str) -> Command:
     ports = ("--broker-port", str(free_port()), "--ui-port", str(free_port()))
-    return Command("up", "--data", data, "--scenario", "quiet", *ports)
+    return Command("up", "--data", data, "--scenario", "quiet", *ports, **variables)
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +34,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def running(data: Path) -> Iterator[Command]:
-    command = up(data)
+    command = up(data, HOSHYAR_LOG_LEVEL="debug")
     try:
         until(lambda: command.said("the first reading was stored"), "the first reading")
         until(lambda: command.said("Hoshyar stands"), "standing")
@@ -85,6 +89,44 @@ def test_the_doctor_finds_nothing_wrong(running: Command, data: Path) -> None:
     done = run("doctor", "--data", data)
     assert (done.returncode, "bad " in done.stdout) == (0, False)
     assert f"ok   a running instance, process {running.process.pid}" in done.stdout.splitlines()
+
+
+def login_of(process: psutil.Process) -> dict[str, Any]:
+    """Parts of the database's address that a process was given, none where it has none."""
+    return conninfo_to_dict(process.environ().get("HOSHYAR_DSN", ""))
+
+
+@pytest.mark.promise("R9")
+def test_each_stage_logs_in_as_itself_and_no_secret_is_seen(running: Command, data: Path) -> None:
+    family = running.family()
+    pids = {part["pid"]: part["name"] for part in status(data)["stages"]}
+    users = {pids[p.pid]: login_of(p) for p in family if p.pid in pids and pids[p.pid] in PARTS[2:]}
+    assert {name: found.get("user") for name, found in users.items()} == {
+        **{name: f"hoshyar_{name}" for name in PARTS[2:]},
+        "devices": None,
+    }
+    words = {found["password"] for found in users.values() if found}
+    words.add((data / "database" / "password").read_text())
+    assert len(words) == len(PARTS) - 2
+    seen = ["\n".join(running.lines), *(" ".join(p.cmdline()) for p in family)]
+    logs = [*(data / "logs").iterdir(), data / "database" / "server.log"]
+    assert {f"{name}.log" for name in PARTS if name != "database"} <= {log.name for log in logs}
+    seen += [log.read_text(errors="replace") for log in logs]
+    assert [text for text in seen if any(word in text for word in words)] == []
+    assert (data / "run.json").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.promise("R9")
+def test_everything_listens_on_this_machine_alone(running: Command, data: Path) -> None:
+    listening = {
+        (at.laddr.ip, at.laddr.port)
+        for process in running.family()
+        for at in process.net_connections("inet")
+        if at.status == psutil.CONN_LISTEN
+    }
+    named = status(data)["addresses"].values()
+    assert {urlsplit(address).port for address in named} <= {port for _, port in listening}
+    assert {ip_address(host).is_loopback for host, _ in listening} == {True}
 
 
 @pytest.mark.promise("R5")

@@ -197,7 +197,7 @@ def pack(db: Database) -> None:
     """Days that are over, in compact form where the server has none of its own."""
     packed.advance(db, (T0 + 9 * DAY) // DAY)
     for span in stored_spans(db):
-        while not packed.pack_part(db, span.name):
+        while not packed.pack_part(db, span):
             pass
 
 
