@@ -26,6 +26,8 @@ log = logging.getLogger("devices")
 
 KEEPALIVE_S = 30
 CONNECT_TIMEOUT_S = 2.0
+# Ranges in one status, so that it stays small; the next are said once a receipt passes over these.
+MOST_GONE = 1_000
 _RECEIPT = msgspec.json.Decoder(Receipt)
 
 
@@ -143,7 +145,8 @@ class Link:
         assert self._client is not None
         status = said | {"boot": self.firmware.boot}
         if self.firmware.gone:
-            status["gone"] = [[boot, *part] for boot, part in self.firmware.gone]
+            said_now = self.firmware.gone[:MOST_GONE]
+            status["gone"] = [[boot, *part] for boot, part in said_now]
         self._client.publish(self._topic("status"), msgspec.json.encode(status), qos=1, retain=True)
 
     def _topic(self, channel: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from ingest import extremes
 from ingest.decoders import Content, Decoder, Identity
 from ingest.fields import Fields, Rows, absolute, number
 from ingest.senml import LARGEST_SEQUENCE
@@ -152,6 +153,7 @@ def parse(payload: bytes, decoder: msgspec.json.Decoder[Any]) -> Any:
     """JSON with bounds. Raises BadMessage (`undecodable`, `too large`)."""
     if payload.count(b"{") + payload.count(b"[") > _MOST_OPENED:
         raise BadMessage(Reason.TOO_LARGE, f"more than {_MOST_OPENED} objects and arrays")
+    extremes.check(payload)
     try:
         return decoder.decode(payload)
     except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors

@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from io import BytesIO
 from math import isfinite
 from typing import Any, NamedTuple
 
-import cbor2
 import msgspec
 from msgspec.structs import astuple
 
+from ingest import extremes, senml_cbor
 from records.errors import BadMessage, Reason
 
 VERSION = "senml-1"
@@ -28,7 +27,6 @@ LARGEST_SEQUENCE = 2**62
 _NEWEST_SENML = 10
 # Bounds of one message: what a reader of untrusted bytes may spend in time and memory.
 MOST_RECORDS = 10_000
-MOST_CBOR_BYTES = 65_536
 # Behind the name of a record: its sum. No SenML name has a blank.
 SUM = " sum"
 
@@ -129,6 +127,7 @@ def _from_json(payload: bytes) -> list[Entry]:
     # Braces may also stand in a text or below an unknown label; nobody writes so many there.
     if payload.count(b"{") > MOST_RECORDS:
         raise BadMessage(Reason.TOO_LARGE, f"more than {MOST_RECORDS} records")
+    extremes.check(payload)
     try:
         if _MUST_UNDERSTAND.search(payload):
             _understand(label for record in _RAW.decode(payload) for label in record)
@@ -159,62 +158,22 @@ def _decodes_when_finite(payload: bytes) -> bool:
         return False
 
 
-_CBOR_LABELS = {
-    -1: "bver", -2: "bn", -3: "bt", -4: "bu", -5: "bv", -6: "bs",
-    0: "n", 1: "u", 2: "v", 3: "vs", 4: "vb", 5: "s", 6: "t", 7: "ut", 8: "vd",
-}  # fmt: skip
-
-
-def _understand(labels: Iterable[object]) -> None:
+def _understand(labels: Iterable[str]) -> None:
     """Raises BadMessage for a label that may not be ignored: of those none is known here."""
     for label in labels:
-        if isinstance(label, str) and label.endswith("_"):
+        if label.endswith("_"):
             found = f"{ascii(label)[:80]} must be understood"
             raise BadMessage(Reason.UNDECODABLE, found)
 
 
-def _refuse(*_: Any) -> Any:
-    raise ValueError("of all tags SenML uses that of decimal fractions alone")
-
-
-def _decimal_fraction(found: Any, *_: Any) -> float:
-    """Tag 4: [exponent of ten, mantissa]. An exponent that says nothing to a double is bounded."""
-    if not (isinstance(found, list | tuple) and [type(part) for part in found] == [int, int]):
-        raise ValueError("a decimal fraction is two whole numbers")
-    exponent, mantissa = found
-    return float(f"{mantissa}e{max(-400, min(exponent, 400))}")
-
-
-# Tags make dates, regular expressions and the like: one of them is SenML's.
-_TAGS = dict.fromkeys((*range(6), *range(21, 38), 43000, 55799), _refuse) | dict.fromkeys(
-    (100, 101, 258, 260, 261, 1004), _refuse
-)
-_TAGS[4] = _decimal_fraction
-
-
 def _from_cbor(payload: bytes) -> list[Entry]:
-    if len(payload) > MOST_CBOR_BYTES:
-        raise BadMessage(Reason.TOO_LARGE, f"{len(payload)} bytes of CBOR")
-    file = BytesIO(payload)
+    records = senml_cbor.records(payload)
+    for record in records:
+        _understand(record)
     try:
-        decoder = cbor2.CBORDecoder(file, tag_hook=_refuse, semantic_decoders=_TAGS, max_depth=4)
-        found = decoder.decode()
-        if file.tell() < len(payload):
-            raise ValueError("bytes after the array")
-        if len(found) > MOST_RECORDS:
-            raise BadMessage(Reason.TOO_LARGE, f"more than {MOST_RECORDS} records")
-        records = [_labelled(record) for record in found]
         return msgspec.convert(records, list[Entry])
-    except (cbor2.CBORError, ValueError, TypeError, RecursionError) as error:
+    except ValueError as error:
         raise BadMessage(Reason.UNDECODABLE, _one_line(error)) from None
-
-
-def _labelled(record: Any) -> dict[str, Any]:
-    if not isinstance(record, dict):
-        raise ValueError("a record is not a map")
-    labels = {_CBOR_LABELS.get(key, key): value for key, value in record.items()}
-    _understand(labels)
-    return {label: value for label, value in labels.items() if isinstance(label, str)}
 
 
 def _one_line(error: Exception) -> str:

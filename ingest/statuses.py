@@ -7,8 +7,12 @@ from typing import Annotated, Literal, NamedTuple
 import msgspec
 from msgspec import Meta
 
+from ingest import extremes
 from records.errors import BadMessage, Reason
 from store.readings import DeviceStatus
+
+# A thousand ranges, each with three long numbers.
+MOST_BYTES = 65_536
 
 Number = Annotated[int, Meta(ge=0, le=2**62)]
 
@@ -39,8 +43,11 @@ _JSON = msgspec.json.Decoder(Said)
 def decode(payload: bytes, device: int, received_at: int) -> tuple[DeviceStatus, list[Gone]]:
     """The status of this device (registry's number), and what it declares gone.
 
-    Raises BadMessage (`undecodable`).
+    Raises BadMessage (`undecodable`, `too large`).
     """
+    if len(payload) > MOST_BYTES:
+        raise BadMessage(Reason.TOO_LARGE, f"{len(payload)} bytes of status")
+    extremes.check(payload)
     try:
         said = _JSON.decode(payload)
     except (ValueError, RecursionError) as error:

@@ -63,7 +63,7 @@ def _refuse(*_: Any) -> Any:
 
 
 _NO_TAGS = dict.fromkeys((*range(6), *range(21, 38), 43000, 55799), _refuse) | dict.fromkeys(
-    (100, 101, 258, 260, 261, 1004), _refuse
+    (100, 101, 256, 258, 260, 261, 1004), _refuse
 )
 # What may stand beside the samples, so that nothing but they can be large.
 MOST_BESIDE_BYTES = 4096

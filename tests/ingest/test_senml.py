@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest import senml
+from ingest import senml, senml_cbor
 from records.errors import BadMessage, Reason
 
 
@@ -163,7 +163,7 @@ def test_a_message_of_more_records_than_the_bound_is_too_large() -> None:
     most = b"[" + (record * senml.MOST_RECORDS)[:-1] + b"]"
     assert len(columns(most).values) == senml.MOST_RECORDS
     assert reason(b"[" + record + most[1:]) is Reason.TOO_LARGE
-    assert reason(b"\x9f" + b"\xa0" * senml.MOST_CBOR_BYTES + b"\xff") is Reason.TOO_LARGE
+    assert reason(b"\x9f" + b"\xa0" * senml_cbor.MOST_BYTES + b"\xff") is Reason.TOO_LARGE
 
 
 def test_no_bytes_are_an_empty_payload() -> None:
