@@ -27,12 +27,14 @@ class Source(NamedTuple):
     device, boot  the registry's number, and `store.clocks.NO_BOOT` where it says none: its clock
     sequenced     it has a number of its own
     live          it should be as new as it can be
+    astray        series whose station is not where the device says that it is
     """
 
     device: int
     boot: int
     sequenced: bool
     live: bool
+    astray: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,12 +44,14 @@ class Gathered:
     readings     in order of arrival; flags are 0, to be set by the checks
     message      n: the message of each reading
     wrong_clock  n: the device's clock is off by more than `clocks.WRONG`
+    astray       n: the device says that it is somewhere else
     refused      messages that are refused whole; their rows are not among the readings
     """
 
     readings: ReadingBatch
     message: NDArray[np.int64]
     wrong_clock: NDArray[np.bool_]
+    astray: NDArray[np.bool_]
     refused: dict[int, BadMessage]
 
 
@@ -111,10 +115,19 @@ class Gathering:
             late=received_at - measured_at - offset > table.late_after[slot],
         )
         wrong_clock = np.abs(offset) > WRONG
+        astray = self._astray(readings.series, message)
         if refused:
             kept = ~np.isin(message, list(refused))
-            readings, message, wrong_clock = readings.take(kept), message[kept], wrong_clock[kept]
-        return Gathered(readings, message, wrong_clock, refused)
+            readings, message = readings.take(kept), message[kept]
+            wrong_clock, astray = wrong_clock[kept], astray[kept]
+        return Gathered(readings, message, wrong_clock, astray, refused)
+
+    def _astray(self, series: NDArray[np.int32], message: NDArray[np.int64]) -> NDArray[np.bool_]:
+        found = np.zeros(len(series), np.bool_)
+        for number, source in enumerate(self._sources):
+            if source.astray:
+                found |= (message == number) & np.isin(series, list(source.astray))
+        return found
 
     def _offsets(
         self,

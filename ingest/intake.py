@@ -19,6 +19,7 @@ from ingest.decoders import Content, Decoder, Identity
 from ingest.feeds import Feeds
 from ingest.gathering import Gathering, Source
 from ingest.ledger import Answer, Ledger, Ranges, Receipt
+from ingest.places import Places
 from ingest.recent import Recent, digest
 from ingest.routes import Route, Routes
 from ingest.senml import Columns
@@ -27,6 +28,7 @@ from records.errors import BadMessage, Reason
 from records.levels import Check, Flag
 from records.readings import ReadingBatch, empty
 from store.clocks import NO_BOOT, ClockState
+from store.positions import Position
 from store.readings import Commit, DeviceStatus, Quarantined
 from store.registry import Registry
 from store.waveforms import Waveform
@@ -76,6 +78,7 @@ class Intake:
         self._checks = Checks(limits.table(registry))
         self._nodes = Sparkplug()
         self._clocks = Clocks()
+        self._places = Places(registry)
         self.use(registry)
 
     def use(self, registry: Registry) -> None:
@@ -85,6 +88,7 @@ class Intake:
         self._feeds = Feeds(registry)
         self._routes = Routes(registry, self._nodes)
         self._checks.use(limits.table(registry))
+        self._places.use(registry)
 
     def resume(
         self,
@@ -93,6 +97,7 @@ class Intake:
         quarantined: Mapping[bytes, int] | None = None,
         gone: Mapping[tuple[int, int], Ranges] | None = None,
         clocks: Sequence[ClockState] = (),
+        positions: Sequence[Position] = (),
     ) -> None:
         """Take up where the store stands.
 
@@ -101,6 +106,7 @@ class Intake:
         quarantined  arrival (microseconds) by digest, of the last hour
         gone         what devices have declared lost, as `settled`
         clocks       the newest clocks of every device, in the order they began
+        positions    where the devices said last that they are
         """
         self._ledger = Ledger(settled, gone)
         self._recent = Recent(quarantined)
@@ -108,6 +114,7 @@ class Intake:
         self._checks = Checks(limits.table(self._registry))
         self._checks.remember(newest)
         self._clocks = Clocks(clocks)
+        self._places = Places(self._registry, positions)
 
     def forget(self) -> None:
         """Take every message for new and by itself from here on: what a rerun asks for."""
@@ -183,7 +190,10 @@ class Intake:
             return
         sequenced = settled and not decoder.repeatable
         boot = NO_BOOT if identity is None else identity[0]
-        source = Source(route.device or 0, boot, sequenced, route.channel != "backlog")
+        device = route.device or 0
+        source = Source(
+            device, boot, sequenced, route.channel != "backlog", self._places.astray(device)
+        )
         try:
             found = decoder.content(message, arrival.received_at)
             if isinstance(found, Columns):
@@ -250,6 +260,8 @@ class Intake:
     def _take_status(self, arrival: Arrival, device: int, batch: _Batch) -> None:
         status, gone = statuses.decode(arrival.payload, device, arrival.received_at)
         batch.statuses.append(status)
+        if status.lat is not None and status.lon is not None:
+            self._places.move(device, status.lat, status.lon)
         for boot, first, last in gone:
             self._ledger.declare_gone((device, boot), first, last)
             # Also what is no news: the device says it until a receipt has reached it.
@@ -287,8 +299,9 @@ class Intake:
             arrival, route = batch.messages[number]
             self._quarantine(arrival, route, fault, batch)
         flag, checks = self._checks.flag(found.readings, found.message)
-        checks[found.wrong_clock] |= np.uint16(Check.CLOCK)
-        flag[found.wrong_clock & (flag != Flag.FAIL)] = Flag.SUSPECT
+        for doubted, check in ((found.wrong_clock, Check.CLOCK), (found.astray, Check.LOCATION)):
+            checks[doubted] |= np.uint16(check)
+            flag[doubted & (flag != Flag.FAIL)] = Flag.SUSPECT
         return replace(found.readings, flag=flag, checks=checks)
 
 

@@ -36,6 +36,7 @@ class Stretch:
     first, last  nothing of the series stands before, after them
     interval_s   the sampling interval that flat line counts its observations by; None: it can't
     neighbours   (measured_at, value) of each neighbour, in this series' unit
+    off_m        how far from the station the device said it was (m), NaN where it said nothing
     """
 
     at: NDArray[np.int64]
@@ -46,6 +47,7 @@ class Stretch:
     first: bool = True
     last: bool = True
     neighbours: tuple[tuple[NDArray[np.int64], NDArray[np.float64]], ...] = ()
+    off_m: NDArray[np.float64] | None = None
 
 
 class _Rows:
@@ -88,6 +90,7 @@ def judge(stretches: Sequence[Stretch]) -> dict[Check, Flags]:
             Check.ATTENUATED_SIGNAL: _attenuated(rows),
             Check.NEIGHBOUR: _neighbour(rows),
             Check.GAP: _gap(rows),
+            Check.LOCATION: _location(rows),
             Check.CLOCK: np.where(rows.at > rows.received_at + AHEAD, Flag.SUSPECT, Flag.GOOD)
             .astype(np.uint8),
         }  # fmt: skip
@@ -222,6 +225,17 @@ def _gap(rows: _Rows) -> Flags:
             flag[at] = flag[at + 1] if len(one.at) > 1 else Flag.NOT_EVALUATED
     flag[np.isinf(limit)] = 0
     return flag.astype(np.uint8)
+
+
+def _location(rows: _Rows) -> Flags:
+    """Nobody doubts a device that says nothing of where it is: then the test does not apply."""
+    flag = np.zeros(len(rows.at), np.uint8)
+    for place, one in enumerate(rows.stretches):
+        if one.tests.location is not None and one.off_m is not None:
+            here = np.where(one.off_m > one.tests.location.suspect_m, Flag.SUSPECT, Flag.GOOD)
+            here[np.isnan(one.off_m)] = 0
+            flag[rows.of([place])] = here
+    return flag
 
 
 def _neighbour(rows: _Rows) -> Flags:

@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 
 from ingest.qartod import Stretch, flat_rows, judge
 from ingest.spans import Judged, changes
+from records.distance import great_circle_m
 from records.errors import BadMessage
 from records.network import Series
 from records.quantities import conversion
 from records.rules import Rules, Tests
 from records.times import HOUR, SECOND
-from store import follow, quality, registry, rules, stages, stretches
+from store import follow, positions, quality, registry, rules, stages, stretches
 from store.connection import Database
 from store.quality import Watermark
 from store.registry import Registry
@@ -48,6 +49,7 @@ class _Turn:
     tests: dict[int, Tests]
     before: dict[int, Watermark]
     neighbours: Neighbours
+    stations: dict[int, tuple[float, float]]
     # Final before this turn (without those that begin anew), and after it.
     old: dict[int, int] = field(default_factory=dict)
     marks: dict[int, Watermark] = field(default_factory=dict)
@@ -90,7 +92,9 @@ def _begin(db: Database, now_at: int) -> _Turn:
     tests = {number: current.of(one) for number, one in series.items()}
     neighbours = {number: _neighbours(known, series, tests[number], one)
                   for number, one in series.items() if tests[number].neighbour}  # fmt: skip
-    return _Turn(now_at, current, series, tests, quality.watermarks(db), neighbours)
+    places = {station.id: (station.lat, station.lon) for station in known.network.station}
+    stations = {number: places[one.station] for number, one in series.items()}
+    return _Turn(now_at, current, series, tests, quality.watermarks(db), neighbours, stations)
 
 
 def _neighbours(
@@ -159,7 +163,8 @@ def _advance(db: Database, turn: _Turn) -> tuple[list[Part], bool]:
 
 def _digest(turn: _Turn, number: int) -> str:
     """Of all that the verdicts of a series depend on beside its readings."""
-    said = (turn.tests[number], turn.series[number].interval_s, turn.neighbours.get(number))
+    where = turn.stations[number] if turn.tests[number].location else None
+    said = (turn.tests[number], turn.series[number].interval_s, turn.neighbours.get(number), where)
     return hashlib.sha256(msgspec.json.encode(said)).hexdigest()[:16]
 
 
@@ -245,6 +250,7 @@ def _judge(db: Database, turn: _Turn, parts: Sequence[Part]) -> None:
     ]  # fmt: skip
     rows = stretches.read(db, wider)
     beside = _beside(db, turn, wider)
+    off_m = _off_m(db, turn, wider, [readings.measured_at for readings in rows])
     judged = []
     pieces = [
         Stretch(
@@ -256,8 +262,11 @@ def _judge(db: Database, turn: _Turn, parts: Sequence[Part]) -> None:
             first=edge.before < count,
             last=edge.after == 0,
             neighbours=others,
+            off_m=off,
         )
-        for part, edge, count, readings, others in zip(parts, near, back, rows, beside, strict=True)
+        for part, edge, count, readings, others, off in zip(
+            parts, near, back, rows, beside, off_m, strict=True
+        )
     ]
     flags = judge(pieces)
     start = 0
@@ -306,4 +315,22 @@ def _beside(
             readings = next(rows)
             lines.append((readings.measured_at, readings.value * factor + offset))
         found.append(tuple(lines))
+    return found
+
+
+def _off_m(
+    db: Database, turn: _Turn, parts: Sequence[Part], times: Sequence[NDArray[np.int64]]
+) -> list[NDArray[np.float64] | None]:
+    """For each part, how far from the station its device said it was at each of its rows (m)."""
+    asked = {part.series for part in parts if turn.tests[part.series].location}
+    stays = positions.stays(db, sorted(asked)) if asked else {}
+    found: list[NDArray[np.float64] | None] = []
+    for part, at in zip(parts, times, strict=True):
+        known = stays.get(part.series)
+        if known is None:
+            found.append(None)
+            continue
+        from_at, lat, lon = (np.array(column) for column in zip(*known, strict=True))
+        far = np.append(np.nan, great_circle_m(lat, lon, *turn.stations[part.series]))
+        found.append(far[np.searchsorted(from_at, at, "right")])
     return found

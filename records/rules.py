@@ -26,9 +26,9 @@ Positive = Annotated[float, Meta(gt=0)]
 # How many rows of a series say everything that the live checks remember of it: half of them.
 MOST_REPEATS = 120
 TESTS = ("gross_range", "climatology", "spike", "rate_of_change", "flat_line", "attenuated_signal",
-         "gap", "neighbour")  # fmt: skip
+         "gap", "neighbour", "location")  # fmt: skip
 TestName = Literal["gross_range", "climatology", "spike", "rate_of_change", "flat_line",
-                   "attenuated_signal", "gap", "neighbour"]  # fmt: skip
+                   "attenuated_signal", "gap", "neighbour", "location"]  # fmt: skip
 
 
 class GrossRange(Record, frozen=True):
@@ -103,6 +103,12 @@ class Neighbour(Record, frozen=True):
     least: Annotated[int, Meta(ge=1)] = 1
 
 
+class Location(Record, frozen=True):
+    """The device says that it is farther from the series' station than so many metres."""
+
+    suspect_m: Positive
+
+
 class Tests(Record, frozen=True):
     """The limits of each test; None: the test does not apply, or is said further up."""
 
@@ -114,6 +120,7 @@ class Tests(Record, frozen=True):
     attenuated_signal: Attenuated | None = None
     gap: Gap | None = None
     neighbour: Neighbour | None = None
+    location: Location | None = None
     off: tuple[TestName, ...] = ()
 
     def over(self, wider: Tests) -> Tests:

@@ -19,9 +19,10 @@ from records.clock import WallClock
 from records.errors import Reason
 from records.readings import ReadingBatch
 from records.times import DAY, to_datetime
-from store import clocks, ledger, staging, waveforms
+from store import clocks, ledger, positions, staging, waveforms
 from store.binary import STORED, pack
 from store.connection import Database
+from store.positions import Position
 from store.text import storable
 
 _COPY = f"COPY reading ({', '.join(STORED)}) FROM STDIN (FORMAT BINARY)"
@@ -240,6 +241,14 @@ def say_statuses(db: Database, statuses: tuple[DeviceStatus, ...]) -> None:
                 )
                 # In one order, so that two workers can't wait for each other.
                 for said in sorted(statuses, key=lambda said: (said.device, said.received_at))
+            ],
+        )
+        positions.note(
+            db,
+            [
+                Position(said.device, said.received_at, said.lat, said.lon)
+                for said in statuses
+                if said.lat is not None and said.lon is not None
             ],
         )
 

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from ingest import verdicts
 from ingest.qartod import Stretch, judge
 from ingest.spans import Judged, runs
 from records.clock import ScenarioClock
-from records.levels import Check
+from records.levels import Check, Flag
 from records.network import Device, Lab, Network, Series, Station
 from records.readings import ReadingBatch
 from records.rules import (
@@ -22,6 +23,7 @@ from records.rules import (
     Gap,
     GrossRange,
     Limit,
+    Location,
     Neighbour,
     Rules,
     Season,
@@ -34,7 +36,7 @@ from store.connection import Database, connect
 from store.datasets import open_dataset
 from store.quality import Span
 from store.range_partitions import stored_spans
-from store.readings import Commit
+from store.readings import Commit, DeviceStatus
 from store.stretches import Part
 
 T0 = 1_700_000_000 * SECOND
@@ -295,3 +297,28 @@ def test_a_dataset_has_the_final_flag_up_to_its_watermark_and_beside_it_the_live
     assert dataset.tilt_b_qartod.values.tolist() == [2, 1, 3, 3, 3, 3, 3]
     assert dataset.tilt_b_checks.values.tolist() == [0, 0, Check.SPIKE, Check.SPIKE, 2, 0, 0]
     assert dataset.tilt_b_live_qartod.values.tolist() == [3] * 7
+
+
+def test_a_device_that_was_elsewhere_is_doubted_for_as_long(db: Database) -> None:
+    empty(db)
+    db.run("DELETE FROM device_position")
+
+    def says(minute: float, lat: float) -> None:
+        at = T0 + round(minute * 60 * SECOND)
+        said = DeviceStatus(1, "online", 1, "", None, lat, 74.0, at)
+        nothing = ReadingBatch(*(column[:0] for column in columns))
+        readings.commit(db, Commit(0, at, "senml/1", "trial-1", nothing, statuses=(said,)))
+
+    columns = [np.zeros(1, kind) for kind in (np.int32, np.int64, np.int64, np.float64, np.uint8,
+                                             np.uint16, np.bool_)]  # fmt: skip
+    rules.add(
+        db, replace(RULES, version="located", every=Tests(location=Location(suspect_m=1000))), T0
+    )
+    says(0.5, 36.0)
+    store(db, [(A, minute, 0.1) for minute in range(6)], T0 + HOUR)
+    says(1.5, 36.1)
+    says(3.5, 36.0)
+    settled(db, T0 + DAY)
+    found = [span for span in spans(db) if span.check == Check.LOCATION]
+    minute = 60 * SECOND
+    assert found == [Span(A, Check.LOCATION, T0 + 2 * minute, T0 + 3 * minute, Flag.SUSPECT)]
