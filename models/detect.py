@@ -60,6 +60,7 @@ def joint_table(detector: Joint, file: SeriesFile) -> list[Row]:
     """The target's rows alone, or one row a time with series `*`."""
     watched = tuple(column.watched for column in file.columns)
     recording = Recording(watched, file.place, file.measured_at, file.value)
+    detector = _in_canonical_units(detector, file, recording)
     if not len(recording.place):
         return []
     rows = shown(detector, recording).tolist()
@@ -81,6 +82,16 @@ def joint_table(detector: Joint, file: SeriesFile) -> list[Row]:
             strict=True,
         )
     ]
+
+
+def _in_canonical_units(detector: Joint, file: SeriesFile, recording: Recording) -> Joint:
+    """The same detector, its threshold taken from the target's unit in the file."""
+    params = detector.get_params()
+    if not detector.target or params.get("threshold") is None:
+        return detector
+    column = file.columns[recording.target(detector.target)]
+    params["threshold"] = params["threshold"] * column.factor + column.offset
+    return type(detector)(**params)
 
 
 def table(detector: Detector, file: SeriesFile) -> Iterator[Row]:

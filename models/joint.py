@@ -100,7 +100,8 @@ class Joint(Detector):
 def advance(detector: Joint, recording: Recording) -> Outcome:
     """The outcome of a whole recording from a fresh start, a row for each that `shown` names."""
     score = detector.judge(recording)
-    bank = Bank(detector, [Watched(id=TOGETHER)])
+    watched = recording.watched[recording.target(detector.target)] if detector.target else None
+    bank = Bank(detector, [Watched(id=TOGETHER, unit=watched.unit if watched else "")])
     measured_at = recording.measured_at[shown(detector, recording)]
     return bank.advance(np.zeros(len(score), np.intp), measured_at, score)
 

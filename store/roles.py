@@ -53,7 +53,7 @@ TABLE: Mapping[str, Mapping[str, str]] = {
     | _REGISTRY
     | _PARTS
     | _each(KEEP, "worker", "batch", "reading", "waveform", "waveform_revision", "settled")
-    | _each(KEEP, "device_clock")
+    | _each(KEEP, "device_clock", "device_position")
     | {
         "device": _SAYS,
         "revision": "INSERT",
@@ -80,6 +80,7 @@ TABLE: Mapping[str, Mapping[str, str]] = {
     | _REGISTRY
     | _READINGS
     | _PARTS
+    | _each(READ, "device_position")
     | _each(RUN, "drop_partition()", "pack_before()")
     | _each(RUN, "drop_chunks_before()", "choose_columnstore()", "compress_part()")
     | _each(KEEP, "progress", "quality_span", "quality_watermark")
@@ -99,6 +100,7 @@ TABLE: Mapping[str, Mapping[str, str]] = {
     | _each(ADD, "registry_version", "rules", "rerun")
     | _each(KEEP, "lab", "area", "station", "device", "series", "deployment")
     | _each(KEEP, "worker", "batch", "reading", "revision", "waveform", "waveform_revision")
+    | _each(KEEP, "device_position")
     | {
         "registry": "SELECT, UPDATE",
         "detector_choice": "SELECT, INSERT, DELETE",
@@ -111,7 +113,8 @@ TABLE: Mapping[str, Mapping[str, str]] = {
     "researcher": _COMMON
     | _REGISTRY
     | _READINGS
-    | _each(READ, "registry_version", "device_clock", "rollup", "waveform", "waveform_revision")
+    | _each(READ, "registry_version", "device_clock", "device_position", "rollup")
+    | _each(READ, "waveform", "waveform_revision")
     | _each(READ, "quality_span", "quality_watermark", "warning", "alert_change", "incident"),
     # Devices know the broker alone; their health check looks whether readings arrive.
     "devices": _COMMON,

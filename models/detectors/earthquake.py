@@ -47,6 +47,7 @@ class Earthquake(JointDetector):
 
     name = "earthquake"
     hazard = Hazard.EARTHQUAKE
+    experimental = True
     quantities = frozenset({"acceleration"})
     card = (
         "Earthquakes on accelerometers (Gal, about 30 samples/s or more). Per axis a recursive "

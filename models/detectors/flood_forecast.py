@@ -26,7 +26,8 @@ from records.statements import Phrase
 from records.times import DAY, SECOND
 
 WILL_EXCEED = (
-    "{target} is forecast to exceed {threshold} within {hours} h with a chance of {percent} %."
+    "{target} is forecast to exceed {threshold} {unit} within {hours} h"
+    " with a chance of {percent} %."
 )
 _FIRST_FIT = 60 * DAY
 _GROWTH = 2.0
@@ -37,7 +38,7 @@ class FloodForecast(Joint):
 
     fit_until   time up to which rows are training; "": the first 60 days
     target      id of the series that is forecast
-    threshold   in the target's canonical unit
+    threshold   in the target's canonical unit; `detect` takes it in the unit of the file
     horizon_s   how far ahead it looks
     warn_at     chance at which orange is reached; yellow at half of it, red half way to certain
     trees       boosting rounds of each quantile
@@ -134,6 +135,7 @@ class FloodForecast(Joint):
         values: Values = {
             "target": self.target,
             "threshold": rounded(self.threshold or 0.0),
+            "unit": crossing.watched.unit,
             "hours": rounded(self.horizon_s / 3600),
             "percent": round(100 * crossing.score),
         }

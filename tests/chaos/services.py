@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import signal
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -32,7 +33,8 @@ class DatabaseServer:
         self._disk = SmallDisk(folder / kind, _DISK_BYTES)
         binaries = None if kind == "embedded" else needs.postgresql()
         self._server = EmbeddedServer(self._disk.folder / "pg", binaries)
-        self._start_s = self._resume_s = self._free_s = 0.0
+        self._start_s = self._resume_s = 0.0
+        self._freeing: threading.Timer | None = None
         self._paused: list[int] = []
         # Server processes of sessions that are never struck: the witness's own.
         self.spared: set[int] = set()
@@ -94,22 +96,24 @@ class DatabaseServer:
                 os.kill(pid, signal.SIGSTOP)
 
     def fill(self, for_s: float) -> None:
-        self._free_s = time.monotonic() + for_s
         self._disk.fill([self.pid, *self._children()])
+        # By a timer: whoever starts a server on a full disk waits until there is room.
+        self._freeing = threading.Timer(for_s, self._disk.free)
+        self._freeing.start()
 
     def heal(self) -> None:
-        self._start_s = self._resume_s = self._free_s = 0.0
+        self._start_s = self._resume_s = 0.0
         self._resume()
+        if self._freeing is not None:
+            self._freeing.cancel()
+            self._freeing.join()
         self._disk.free()
 
     def look(self) -> None:
-        """Start it where it has ended, wake it, free its disk: whatever is due."""
+        """Start it where it has ended, wake it: whatever is due."""
         now_s = time.monotonic()
         if self._resume_s and now_s >= self._resume_s:
             self._resume()
-        if self._free_s and now_s >= self._free_s:
-            self._free_s = 0.0
-            self._disk.free()
         if self._server.pid is None and now_s >= self._start_s:
             self.pid = 0
             # A full disk: it is tried again.

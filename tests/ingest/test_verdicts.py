@@ -17,6 +17,7 @@ from records.clock import ScenarioClock
 from records.levels import Check, Flag
 from records.network import Device, Lab, Network, Series, Station
 from records.readings import ReadingBatch
+from records.readings import empty as no_rows
 from records.rules import (
     Attenuated,
     FlatLine,
@@ -306,11 +307,8 @@ def test_a_device_that_was_elsewhere_is_doubted_for_as_long(db: Database) -> Non
     def says(minute: float, lat: float) -> None:
         at = T0 + round(minute * 60 * SECOND)
         said = DeviceStatus(1, "online", 1, "", None, lat, 74.0, at)
-        nothing = ReadingBatch(*(column[:0] for column in columns))
-        readings.commit(db, Commit(0, at, "senml/1", "trial-1", nothing, statuses=(said,)))
+        readings.commit(db, Commit(0, at, "senml/1", "trial-1", no_rows(), statuses=(said,)))
 
-    columns = [np.zeros(1, kind) for kind in (np.int32, np.int64, np.int64, np.float64, np.uint8,
-                                             np.uint16, np.bool_)]  # fmt: skip
     rules.add(
         db, replace(RULES, version="located", every=Tests(location=Location(suspect_m=1000))), T0
     )

@@ -11,11 +11,12 @@ import pytest
 from models import joint_checks
 from models.catalogue import catalogue, make
 from models.check_suite import CheckFailed
-from models.detect import detect
+from models.detect import detect, joint_table
 from models.detector import Floats
 from models.detectors.flood_forecast import FloodForecast
 from models.joint import Joint, Recording
 from models.joint_checks import JOINT_CHECKS, MakeJoint
+from models.series_file import read
 from records.errors import InputError, SettingsError
 from records.times import parse
 
@@ -133,3 +134,29 @@ def test_a_flood_that_comes_down_the_river_is_forecast() -> None:
     brier = np.mean((score - ahead)[judged] ** 2)
     persistence = np.mean(((value > 2.0) ^ ahead)[judged])
     assert brier < persistence
+
+
+class Reached(Level):
+    """1 where the target is at its threshold or above."""
+
+    name = "reached"
+
+    def judge(self, recording: Recording) -> Floats:
+        assert self.threshold is not None
+        value = recording.series(recording.target(self.target))[1]
+        return (value >= self.threshold).astype(np.float64)
+
+
+@pytest.mark.parametrize(
+    ("unit", "values", "threshold"),
+    [("m", (1.9, 2.1), 2.0), ("cm", (190, 210), 200.0), ("[ft_i]", (6.3, 6.8), 6.56)],
+)
+def test_a_threshold_is_in_the_unit_of_the_file(
+    tmp_path: Path, unit: str, values: tuple[float, float], threshold: float
+) -> None:
+    source = tmp_path / "in.csv"
+    rows = "".join(f"2020-01-01T0{hour}:00:00Z,{v}\n" for hour, v in enumerate(values))
+    source.write_text(f"measured_at,a:stage:{unit}\n{rows}")
+    table = joint_table(Reached(target="a", threshold=threshold), read(source))
+    assert [(row[2], row[4]) for row in table] == [("0.0", "green"), ("1.0", "red")]
+    assert f"exceed {2.0 if unit != '[ft_i]' else 1.999} m within" in table[1][5]
