@@ -115,7 +115,8 @@ TABLE: Mapping[str, Mapping[str, str]] = {
     | _READINGS
     | _each(READ, "registry_version", "device_clock", "device_position", "rollup")
     | _each(READ, "waveform", "waveform_revision")
-    | _each(READ, "quality_span", "quality_watermark", "warning", "alert_change", "incident"),
+    | _each(READ, "quality_span", "quality_watermark", "warning", "alert_change", "incident")
+    | _each(READ, "progress"),
     # Devices know the broker alone; their health check looks whether readings arrive.
     "devices": _COMMON,
 }
