@@ -2,6 +2,7 @@
 
 A publisher, a broker, ingest and PostgreSQL share this machine, as they would a small server.
 Beside it, in the same run: a paho subscriber that only counts, and binary COPY of the same rows.
+The case `overload` (see `bench.overload`) fails where something receipted is lost or not drained.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import select
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from typing import IO, Any
 
 import msgspec
 
-from bench import publisher, scaling
+from bench import overload, publisher, scaling
 from bench.child import started
 from bench.servers import KINDS, MOSQUITTO, broker, database, free_port, network
 from ingest.intake import Arrival, Intake
@@ -32,6 +33,7 @@ from store.embedded import EmbeddedServer
 from store.figures import figures
 
 READINGS_A_MESSAGE = (1, 10, 50)
+CASES = (*map(str, READINGS_A_MESSAGE), "workers", "overload")
 # Enough for some seconds each on two cores; a broker's queue holds the lead without losing any.
 MESSAGES = {1: 150_000, 10: 60_000, 50: 20_000}
 LEAD_BYTES = 6_000_000
@@ -148,6 +150,19 @@ def measure(server: str, folder: Path, kind: str, messages: int, readings: int) 
     return records(kind, messages, readings, run, count, copy)
 
 
+def measured(
+    case: str, server: str, folder: Path, brokers: Sequence[str], *, quick: bool
+) -> list[dict[str, Any]]:
+    """The records of one of `CASES`; what needs no comparison of brokers runs on the first."""
+    part = 8 if quick else 1
+    if case == "workers":
+        return [two_workers(server, part)]
+    if case == "overload":
+        return [overload.measure(server, folder, brokers[0], quick=quick)]
+    messages = MESSAGES[int(case)] // part
+    return [x for kind in brokers for x in measure(server, folder, kind, messages, int(case))]
+
+
 def two_workers(server: str, part: int) -> dict[str, Any]:
     """The record of a second worker, see `bench.scaling`."""
     rates = []
@@ -198,7 +213,7 @@ def main() -> None:
     options.add_argument("--json", action="store_true", help="a list of records instead of a table")
     options.add_argument("--quick", action="store_true", help="end within 60 s")
     options.add_argument("--broker", choices=("mosquitto", "embedded"), help="on this one only")
-    options.add_argument("--case", type=int, choices=READINGS_A_MESSAGE, help="this one only")
+    options.add_argument("--case", choices=CASES, help="this one only")
     chosen = options.parse_args()
     brokers = [chosen.broker] if chosen.broker else KINDS
     found: list[dict[str, Any]] = []
@@ -207,17 +222,14 @@ def main() -> None:
         server = EmbeddedServer(folder / "postgres")
         dsn = server.start(lambda line: print(line, file=sys.stderr))
         try:
-            for kind in brokers:
-                for readings in [chosen.case] if chosen.case else READINGS_A_MESSAGE:
-                    messages = MESSAGES[readings] // (8 if chosen.quick else 1)
-                    print(f"{readings} a message, {kind}", file=sys.stderr)
-                    found += measure(dsn, folder, kind, messages, readings)
-            if not chosen.case:
-                print("two workers", file=sys.stderr)
-                found.append(two_workers(dsn, 8 if chosen.quick else 1))
+            for case in [chosen.case] if chosen.case else CASES:
+                print(f"case {case}", file=sys.stderr)
+                found += measured(case, dsn, folder, brokers, quick=chosen.quick)
         finally:
             server.stop()
     print(msgspec.json.encode(found).decode() if chosen.json else table(found))
+    if not all(overload.is_kept(record) for record in found if record["case"] == "overload"):
+        raise SystemExit("bench: under overload something receipted was lost, or is not drained")
 
 
 if __name__ == "__main__":

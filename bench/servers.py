@@ -77,14 +77,14 @@ def free_port() -> int:
 
 
 @contextmanager
-def database(server: str, name: str) -> Iterator[str]:
-    """A fresh database with the network enrolled, dropped afterwards."""
+def database(server: str, name: str, enrolled: Network | None = None) -> Iterator[str]:
+    """A fresh database with the network (the publisher's) enrolled, dropped afterwards."""
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
     dsn = make_conninfo(server, dbname=name)
     migrate(dsn)
     with connect(dsn, stage="bench") as db:
-        registry.enrol(db, network())
+        registry.enrol(db, enrolled or network())
     yield dsn
     with psycopg.connect(server, autocommit=True) as connection:
         # Not WITH (FORCE): a role that is no superuser may not end the autovacuum that way.
