@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from hoshyar.folder import DataFolder, RunState
 from hoshyar.system import read_settings
 from records.errors import SettingsError
 from store.connection import Database, connect
+from store.embedded import EmbeddedServer
 
 
 def find(data: Path | None = None) -> tuple[str, RunState | None]:
@@ -36,3 +37,25 @@ def opened(data: Path | None = None) -> Iterator[Database]:
     dsn, _ = find(data)
     with closing(connect(dsn, stage="cli")) as db:
         yield db
+
+
+@contextmanager
+def served(data: Path | None, say: Callable[[str], None], *, new: bool = False) -> Iterator[str]:
+    """The address of that database; where nothing runs, the data folder's own for this long.
+
+    With `new` a folder that has none gets one. Raises SettingsError.
+    """
+    settings, _ = read_settings(data)
+    folder = DataFolder(settings.home)
+    state = folder.running()
+    own = folder.path / "database"
+    if state or settings.dsn.reveal() or not (new or own.exists()):
+        yield find(data)[0]
+        return
+    folder.claim()
+    server = EmbeddedServer(own)
+    try:
+        yield server.start(say)
+    finally:
+        server.stop()
+        folder.release()

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from hoshyar.caring import db
 from hoshyar.enrolling import device
 from hoshyar.feeding import feed
 from hoshyar.options import AsJson, Data
@@ -21,7 +22,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-db = typer.Typer(help="The database.", no_args_is_help=True)
 quarantine = typer.Typer(help="Messages that could not become readings.", no_args_is_help=True)
 alert = typer.Typer(help="Incidents.", no_args_is_help=True)
 app.add_typer(device, name="device")
@@ -120,15 +120,6 @@ def detectors(as_json: AsJson = False) -> None:
         return
     for one in found:
         print(f"{one['name']:<18} {one['hazard']:<14} {', '.join(one['quantities'])}")
-
-
-@db.command("migrate")
-def db_migrate(data: Data = None) -> None:
-    """Bring the database to this program's schema, and the stages' roles to what they may do."""
-    from hoshyar.migrating import bring_up_to_date
-
-    for line in bring_up_to_date(data):
-        print(line)
 
 
 Reason = Annotated[str, typer.Option(help="Only those with this reason.")]

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hoshyar.access import find
 from hoshyar.system import read_settings
 from records.errors import SettingsError
 from store.migrations import migrate
 from store.roles import establish
 
 
-def bring_up_to_date(data: Path | None) -> list[str]:
-    """What was done, a line each. Raises SettingsError or StoreUnavailable."""
+def bring_up_to_date(dsn: str, data: Path | None) -> list[str]:
+    """What was done to this database, a line each. Raises SettingsError or StoreUnavailable."""
     settings, _ = read_settings(data)
     passwords = _read(settings.stage_passwords.reveal())
-    dsn, _ = find(data)
     done = migrate(dsn)
     complaint = establish(dsn, passwords)
     if complaint and passwords:

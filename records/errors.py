@@ -2,7 +2,8 @@
 
 HoshyarError
 ├── SettingsError        the operator's: stop at the start, name every bad setting
-│   └── InputError       a file the user named is not what it should be
+│   ├── InputError       a file the user named is not what it should be
+│   └── SchemaMismatch   the database is not this program's
 ├── BadMessage           the device's: quarantine the bytes with a reason, go on
 └── StoreUnavailable     the world's: retry, acknowledge nothing
 """
@@ -22,6 +23,10 @@ class SettingsError(HoshyarError):
 
 class InputError(SettingsError):
     """A file that the user named can't be read as what it should be."""
+
+
+class SchemaMismatch(SettingsError):
+    """The database has other migrations than this program."""
 
 
 class StoreUnavailable(HoshyarError):

@@ -13,7 +13,7 @@ import psycopg
 from psycopg import sql
 
 from records.errors import SettingsError
-from store import migrations
+from store import migrations, snapshot
 from store.flavours import Flavour, detect
 from store.newest import Newest
 from store.session import open_session, translated
@@ -41,6 +41,12 @@ class Database:
         except BaseException:
             self.flavour.forget()
             raise
+
+    @contextmanager
+    def snapshot(self) -> Iterator[list[str]]:
+        """As `store.snapshot.held`. Raises StoreUnavailable."""
+        with translated(), snapshot.held(self._connection) as tables:
+            yield tables
 
     @property
     def in_transaction(self) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from store.hypertable import Hypertable
+from store.partitions import Span
 from store.range_partitions import RangePartitions
 from store.session import Connection
 
@@ -48,6 +49,12 @@ class Flavour(Protocol):
         Oldest first, and again where late rows came; called again it goes on. Its name, or [] when
         nothing is left. Every statement of this package finds and changes rows there as before.
         """
+
+    def spans(self, db: Database) -> list[Span]:
+        """The days that each part covers, oldest first."""
+
+    def make_spans(self, db: Database, spans: Sequence[Span]) -> None:
+        """Inside a transaction, while there are no parts: make them for these days."""
 
     def size_bytes(self, db: Database) -> int:
         """What all readings take on disk, indexes and all."""

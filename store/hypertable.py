@@ -82,6 +82,15 @@ class Hypertable:
             db.run("SELECT compress_part(%s)", (chunk,))
         return [chunk for (chunk,) in loose]
 
+    def spans(self, db: Database) -> list[Span]:
+        return sorted(_spans(db), key=lambda span: span.first)
+
+    def make_spans(self, db: Database, spans: Sequence[Span]) -> None:
+        for span in spans:
+            days = range(span.first, span.end)
+            while missing := _missing(db, days):
+                _make_chunk(db, missing[0], len(days))
+
     def size_bytes(self, db: Database) -> int:
         return int(db.run("SELECT hypertable_size('reading')")[0][0])
 
@@ -94,8 +103,12 @@ def _make(db: Database, days: Sequence[int], today: int) -> None:
         _make_chunk(db, missing[0], width_days(missing[0], today))
 
 
+def _spans(db: Database) -> list[Span]:
+    return [Span(*row) for row in db.run(_SPANS)]
+
+
 def _missing(db: Database, days: Sequence[int]) -> list[int]:
-    spans = [Span(*row) for row in db.run(_SPANS)]
+    spans = _spans(db)
     return [day for day in days if not any(day in span for span in spans)]
 
 

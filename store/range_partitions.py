@@ -66,6 +66,13 @@ class RangePartitions:
             return [span.name]
         return []
 
+    def spans(self, db: Database) -> list[Span]:
+        return sorted(stored_spans(db), key=lambda span: span.first)
+
+    def make_spans(self, db: Database, spans: Sequence[Span]) -> None:
+        for span in spans:
+            db.run("SELECT make_partition(%s, %s)", (span.first, span.end))
+
     def size_bytes(self, db: Database) -> int:
         rows = db.run(
             "SELECT coalesce(sum(pg_total_relation_size(inhrelid)), 0)::int8"

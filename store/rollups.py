@@ -42,33 +42,34 @@ def roll_up(db: Database, now_at: int) -> bool:
     with db.transaction():
         if not db.run("SELECT pg_try_advisory_xact_lock(%s)", (_TURN,))[0][0]:
             return False
-        positions = _positions(db)
-        batches = follow.batches_after(db, positions, limit_rows=_ROWS_A_TURN)
+        reached = positions(db)
+        batches = follow.batches_after(db, reached, limit_rows=_ROWS_A_TURN)
         if not batches:
             return False
         for batch in batches:
-            positions[batch.worker] = max(batch.number, positions.get(batch.worker, 0))
+            reached[batch.worker] = max(batch.number, reached.get(batch.worker, 0))
         touched = [windows(b.readings.series, b.readings.measured_at, MINUTE) for b in batches]
         _refresh(db, np.unique(np.concatenate(touched)))
-        reached = {str(worker): number for worker, number in positions.items()}
-        stages.save_progress(db, NAME, now_at, reached, b"")
+        numbers = {str(worker): number for worker, number in reached.items()}
+        stages.save_progress(db, NAME, now_at, numbers, b"")
     return True
 
 
 def have_summed(db: Database, day: int) -> bool:
     """True when no batch is left that has readings of days before `day` (since 1970)."""
-    positions = _positions(db)
+    reached = positions(db)
     return not any(
         db.run(
             "SELECT 1 FROM batch WHERE worker = %s AND number > %s AND first_measured_at < %s"
             " LIMIT 1",
-            (worker, positions.get(worker, 0), to_datetime(day * DAY)),
+            (worker, reached.get(worker, 0), to_datetime(day * DAY)),
         )
         for worker in follow.positions(db)
     )
 
 
-def _positions(db: Database) -> dict[int, int]:
+def positions(db: Database) -> dict[int, int]:
+    """The last batch of each worker that is summed up."""
     progress = stages.progress(db, NAME)
     return {int(worker): n for worker, n in progress.positions.items()} if progress else {}
 

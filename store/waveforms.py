@@ -172,6 +172,14 @@ def _inflated(data: bytes, length: int, *, wide: bool) -> NDArray[Any]:
     return whole.astype(np.float64 if wide else np.float32, copy=False)
 
 
+def is_whole(data: bytes, length: int, *, wide: bool) -> bool:
+    """Whether stored samples can be read back."""
+    try:
+        return len(_inflated(data, length, wide=wide)) == length
+    except (zlib.error, ValueError):
+        return False
+
+
 def packets(db: Database, series: int, from_at: int, to_at: int) -> list[Waveform]:
     """The packets of a series with a sample from `from_at` up to before `to_at`, by start."""
     return _versions(

@@ -19,20 +19,26 @@ _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 
 
 
 @contextmanager
-def running() -> Iterator[str]:
-    """Address of its one database, migrated."""
+def served() -> Iterator[str]:
+    """Address of the one database of a server, as yet empty."""
     command = [needs.program("node"), str(needs.pglite() / "server.js")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
         assert server.stdin is not None
         assert server.stdout is not None
         try:
             port = int(server.stdout.readline())
-            dsn = f"postgresql://postgres@127.0.0.1:{port}/template1"
-            migrate(dsn)
-            _keep(dsn)
-            yield dsn
+            yield f"postgresql://postgres@127.0.0.1:{port}/template1"
         finally:
             server.stdin.close()
+
+
+@contextmanager
+def running() -> Iterator[str]:
+    """Address of its one database, migrated."""
+    with served() as dsn:
+        migrate(dsn)
+        _keep(dsn)
+        yield dsn
 
 
 @contextmanager
