@@ -1,4 +1,4 @@
-"""The command line and whole-system start, and what a notebook needs: `open_dataset`."""
+"""The command line and whole-system start, and what a notebook needs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     import xarray as xr
 
-__all__ = ["open_dataset"]
+__all__ = ["open_dataset", "open_waveform"]
 
 
 def open_dataset(
@@ -40,3 +40,19 @@ def open_dataset(
         return datasets.open_dataset(
             db, station=station, quantities=quantities, time=time, as_of=as_of
         )
+
+
+def open_waveform(*, series: str, time: slice, data: str | Path | None = None) -> xr.DataArray:
+    """The samples of an evenly sampled series, NaN in gaps (see `store.traces`).
+
+    time  `slice(start, stop)`, neither open, in the forms of `open_dataset`
+    data  as for `open_dataset`
+
+    Raises SettingsError where nothing runs, InputError for an unknown series or where the span
+    holds no single time base, StoreUnavailable where the database doesn't answer.
+    """
+    from hoshyar.access import opened
+    from store import traces
+
+    with opened(Path(data) if data is not None else None) as db:
+        return traces.open_waveform(db, series=series, time=time)

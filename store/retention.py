@@ -1,4 +1,4 @@
-"""What is let go: whole days of readings that are older than somebody wants to keep.
+"""What is let go: whole days of readings and packets that are older than somebody wants to keep.
 
 Ledger, receipts, batches, and the roll-ups of hours and days stay. A reading that arrives when its
 day is past keeping is stored and its receipt is sent, as for any other; it is in no roll-up, and
@@ -21,6 +21,9 @@ def drop_before(db: Database, day: int) -> bool:
     db.flavour.drop_before(db, day)
     with db.transaction():
         db.run("DELETE FROM packed WHERE day < %s", (day,))
-        db.run("DELETE FROM revision WHERE measured_at < %s", (to_datetime(day * DAY),))
+        past = (to_datetime(day * DAY),)
+        db.run("DELETE FROM revision WHERE measured_at < %s", past)
+        for packets in ("waveform", "waveform_revision"):
+            db.run(f"DELETE FROM {packets} WHERE end_at < %s", past)
         rollups.drop_minutes_before(db, day)
     return False

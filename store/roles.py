@@ -88,6 +88,8 @@ TABLE: Mapping[str, Mapping[str, str]] = {
         "reading": "SELECT, DELETE",
         "packed": "SELECT, INSERT, DELETE",
         "revision": "SELECT, DELETE",
+        "waveform": "SELECT (end_at), DELETE",
+        "waveform_revision": "SELECT (end_at), DELETE",
         "rollup": ALL,
         "care": "SELECT, UPDATE (dropped_before)",
         "quarantine": "SELECT (number, received_at), DELETE",

@@ -17,7 +17,7 @@ from alerts import memory
 from alerts.follower import Follower
 from records import times
 from records.clock import ScenarioClock
-from records.errors import Reason, SettingsError
+from records.errors import InputError, Reason, SettingsError
 from records.levels import Hazard, Level
 from records.readings import ReadingBatch
 from records.statements import HazardWarning, Phrase
@@ -236,6 +236,10 @@ def test_a_notebook_opens_a_station_in_one_line(
         data=tmp_path,
     )
     assert opened["stage"].values.tolist() == [0.1, 0.2, 0.3]
+    with pytest.raises(InputError, match="bridge-stage"):
+        hoshyar.open_waveform(
+            series="bridge-stage", time=slice("2026-03-01T00:01:00Z", "2026-03-01T00:03:00Z")
+        )
     monkeypatch.delenv("HOSHYAR_DSN")
     with pytest.raises(SettingsError, match="nothing runs in"):
         hoshyar.open_dataset(station="bridge", data=tmp_path)

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from records.errors import InputError
 from records.network import Network
 from records.readings import empty
-from records.times import SECOND
-from store import readings, registry, sampled
+from records.times import DAY, SECOND
+from store import readings, registry, retention, rollups, sampled
 from store.connection import Database
 from store.readings import Commit, Settled
 from store.waveforms import Waveform, packets
@@ -166,3 +166,21 @@ def test_what_is_too_much_for_the_memory_is_refused(db: Database) -> None:
     store(db, packet(0, 1, rate=1000.0), packet(1e9, 1, rate=1000.0))
     with pytest.raises(InputError, match=r"ask for a span of up to 20,000 s"):
         sampled.read(db, 1, T0, 2 * T0)
+
+
+def test_packets_past_keeping_go_with_the_readings_of_their_days(
+    db: Database, network: Network
+) -> None:
+    registry.enrol(db, network)
+    old, other = packet(0, 1, 2), packet(0, 1, 2.5, at=2)
+    store(db, old)
+    store(db, other)
+    store(db, packet(DAY // SECOND * RATE, 3, 4))
+    while rollups.roll_up(db, T0 + 2 * DAY):
+        pass
+    day = T0 // DAY
+    assert not retention.drop_before(db, day)
+    assert len(packets(db, 1, 0, 2 * T0)) == 2
+    assert not retention.drop_before(db, day + 1)
+    assert [one.samples.tolist() for one in packets(db, 1, 0, 2 * T0)] == [[3, 4]]
+    assert db.run("SELECT count(*) FROM waveform_revision") == [(0,)]
