@@ -17,7 +17,7 @@ from models.binding import bind
 from records.clock import WallClock
 from records.errors import BadMessage, InputError, SettingsError
 from records.network import Area, DetectorChoice, Device, Lab, Network, Record, Series, Station
-from store import registry
+from store import numbering, registry
 
 Item = TypeVar("Item", Lab, Station, Area, Device, Series)
 
@@ -34,15 +34,17 @@ class Addition(Record, frozen=True):
 
 
 def devices(data: Path | None) -> list[dict[str, Any]]:
-    """Every device that was ever enrolled: id, station, lab, simulated, revoked."""
+    """Every device that was ever enrolled: id, station, lab, simulated, best_effort, revoked."""
     with opened(data) as db:
         enrolled = registry.load(db)
+        best_effort = numbering.best_effort(db)
     return [
         {
             "id": device.id,
             "station": device.station,
             "lab": enrolled.lab_of_device(device.id),
             "simulated": device.simulated,
+            "best_effort": device.id in best_effort,
             "revoked": device.id not in enrolled.device_number,
         }
         for device in enrolled.network.device

@@ -28,8 +28,8 @@ def device_list(data: Data = None, as_json: AsJson = False) -> None:
         print(json.dumps(found, indent=2))
         return
     for one in found:
-        marks = [word for word in ("simulated", "revoked") if one[word]]
-        print(f"{one['id']:<24} {one['station']:<24} {' '.join(marks)}".rstrip())
+        marks = [word for word in ("simulated", "best_effort", "revoked") if one[word]]
+        print(f"{one['id']:<24} {one['station']:<24} {', '.join(marks).replace('_', ' ')}".rstrip())
 
 
 @device.command("add")

@@ -19,6 +19,7 @@ from ingest.decoders import Content, Decoder, Identity
 from ingest.feeds import Feeds
 from ingest.gathering import Gathering, Source
 from ingest.ledger import Answer, Ledger, Ranges, Receipt
+from ingest.numbering import Numbering
 from ingest.places import Places
 from ingest.recent import Recent, digest
 from ingest.routes import Route, Routes
@@ -28,6 +29,7 @@ from records.errors import BadMessage, Reason
 from records.levels import Check, Flag
 from records.readings import ReadingBatch, empty
 from store.clocks import NO_BOOT, ClockState
+from store.numbering import Unnumbered
 from store.positions import Position
 from store.readings import Commit, DeviceStatus, Quarantined
 from store.registry import Registry
@@ -79,6 +81,7 @@ class Intake:
         self._nodes = Sparkplug()
         self._clocks = Clocks()
         self._places = Places(registry)
+        self._numbering = Numbering()
         self.use(registry)
 
     def use(self, registry: Registry) -> None:
@@ -98,6 +101,7 @@ class Intake:
         gone: Mapping[tuple[int, int], Ranges] | None = None,
         clocks: Sequence[ClockState] = (),
         positions: Sequence[Position] = (),
+        unnumbered: Sequence[Unnumbered] = (),
     ) -> None:
         """Take up where the store stands.
 
@@ -107,6 +111,7 @@ class Intake:
         gone         what devices have declared lost, as `settled`
         clocks       the newest clocks of every device, in the order they began
         positions    where the devices said last that they are
+        unnumbered   the devices that send without numbers
         """
         self._ledger = Ledger(settled, gone)
         self._recent = Recent(quarantined)
@@ -115,6 +120,7 @@ class Intake:
         self._checks.remember(newest)
         self._clocks = Clocks(clocks)
         self._places = Places(self._registry, positions)
+        self._numbering = Numbering(unnumbered)
 
     def forget(self) -> None:
         """Take every message for new and by itself from here on: what a rerun asks for."""
@@ -149,6 +155,7 @@ class Intake:
             statuses=tuple(batch.statuses),
             waveforms=tuple(batch.waveforms),
             clocks=self._clocks.news(),
+            unnumbered=self._numbering.news(),
         )
 
     def touched(self) -> set[tuple[int, int]]:
@@ -189,6 +196,8 @@ class Intake:
         if settled is None:
             return
         sequenced = settled and not decoder.repeatable
+        if route.device is not None:
+            self._numbering.note(route.device, sequenced, arrival.received_at)
         boot = NO_BOOT if identity is None else identity[0]
         device = route.device or 0
         source = Source(

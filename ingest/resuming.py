@@ -9,7 +9,7 @@ from ingest.intake import Intake
 from ingest.recent import WINDOW
 from ingest.shards import shard_of
 from records.settings import Settings
-from store import clocks, positions, quarantine, readings
+from store import clocks, numbering, positions, quarantine, readings
 from store.connection import Database
 from store.registry import Registry
 
@@ -35,6 +35,7 @@ def resumed(
         {key: ranges for key, ranges in readings.gone(db).items() if key[0] in owned},
         [state for state in clocks.load(db) if state.device in owned],
         [one for one in positions.newest(db) if one.device in owned],
+        [one for one in numbering.load(db) if one.device in owned],
     )
     return intake
 

@@ -23,7 +23,17 @@ from records.errors import SettingsError, StoreUnavailable
 from records.readings import concatenate
 from records.statements import AlertChange, HazardWarning
 from records.telemetry import Telemetry
-from store import clock, figures, follow, incidents, queries, registry, stages, warnings
+from store import (
+    clock,
+    figures,
+    follow,
+    incidents,
+    numbering,
+    queries,
+    registry,
+    stages,
+    warnings,
+)
 from store.connection import Database, connect
 from store.incidents import Incident
 from store.registry import Registry
@@ -133,6 +143,7 @@ class Follower:
             stages=tuple(stages.all(db)),
             scenario_at=scenario_at,
             quarantined=figures.figures(db, self._clock.now()).quarantined,
+            best_effort=numbering.best_effort(db),
             stale_since=None,
         )
         if picture != self._picture:

@@ -37,7 +37,8 @@ class Picture:
 
     `scenario_at` is the replay's clock, None under the machine's. `stale_since` is when the store
     was last read, None while it can be. `closed` has the incidents that ended lately,
-    `unwatched` the sources that alerts know to be silent.
+    `unwatched` the sources that alerts know to be silent, `best_effort` the ids of devices that
+    send without numbers.
     """
 
     registry: Registry
@@ -49,6 +50,7 @@ class Picture:
     reasons: Mapping[str, AlertChange] = field(default_factory=dict)
     stages: tuple[Stage, ...] = ()
     quarantined: int = 0
+    best_effort: frozenset[str] = frozenset()
     scenario_at: int | None = None
     stale_since: int | None = None
 

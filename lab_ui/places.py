@@ -5,7 +5,7 @@ Pure functions of their arguments; nothing here changes while the registry stays
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Any
 
 from alerts import naming
@@ -139,8 +139,11 @@ def frame_title(registry: Registry, frame: geography.Frame, language: str) -> st
     return " · ".join(naming.short(area_name(registry, lab, language)) for lab in labs)
 
 
-def facts(registry: Registry, station: Station, language: str) -> list[View]:
-    """What the registry says of a station; `plain` values run left to right in any language."""
+def facts(registry: Registry, station: Station, best_effort: Set[str], language: str) -> list[View]:
+    """What the registry says of a station; `plain` values run left to right in any language.
+
+    `best_effort` are the ids of devices that send without numbers.
+    """
     devices = [d for d in registry.network.device if d.station == station.id]
     upstream = station.downstream_of
     rows: list[tuple[str, str, bool]] = [
@@ -164,6 +167,8 @@ def facts(registry: Registry, station: Station, language: str) -> list[View]:
     if station.travel_s is not None:
         rows.append((say("Travel time", language), f"{station.travel_s / 60:.1f} min", True))
     rows.append((say("Devices", language), ", ".join(d.id for d in devices), True))
+    if unnumbered := [d.id for d in devices if d.id in best_effort]:
+        rows.append((say("Best effort", language), ", ".join(unnumbered), True))
     if any(d.simulated for d in devices):
         rows.append((say("Origin of data", language), say("simulated", language), False))
     return [{"name": name, "value": value, "plain": plain} for name, value, plain in rows]

@@ -19,7 +19,7 @@ from records.clock import WallClock
 from records.errors import Reason
 from records.readings import ReadingBatch
 from records.times import DAY, to_datetime
-from store import clocks, ledger, positions, staging, waveforms
+from store import clocks, ledger, numbering, positions, staging, waveforms
 from store.binary import STORED, pack
 from store.connection import Database
 from store.positions import Position
@@ -61,7 +61,8 @@ class Commit:
     """What one worker settles at once: all of it, or nothing.
 
     `received_at` is the latest arrival in it; `decoder` and `rules` are versions (provenance);
-    `gone` are numbers whose messages the devices have lost; `clocks` are those that changed.
+    `gone` are numbers whose messages the devices have lost; `clocks` are those that changed, and
+    `unnumbered` the devices that were newly heard without a number.
     """
 
     worker: int
@@ -75,12 +76,13 @@ class Commit:
     statuses: tuple[DeviceStatus, ...] = ()
     waveforms: tuple[waveforms.Waveform, ...] = field(default=(), kw_only=True)
     clocks: tuple[clocks.ClockState, ...] = field(default=(), kw_only=True)
+    unnumbered: tuple[numbering.Unnumbered, ...] = field(default=(), kw_only=True)
 
     @property
     def has_news(self) -> bool:
         """Whether there is anything to store."""
         news = (self.settled, self.gone, self.quarantined, self.statuses, self.waveforms)
-        return bool(len(self.readings) or any(news))
+        return bool(len(self.readings) or any(news) or self.unnumbered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,7 @@ def _attempt(db: Database, work: Commit, direct: bool) -> Committed:
         say_statuses(db, work.statuses)
         packets = waveforms.merge(db, work.waveforms, work.worker, number, revise=not again)
         clocks.save(db, work.clocks)
+        numbering.save(db, work.unnumbered)
         record(db, work, Committed(number, *counts), quarantined)
         count_waveforms(db, work.worker, number, packets)
     if len(work.readings):

@@ -53,7 +53,7 @@ TABLE: Mapping[str, Mapping[str, str]] = {
     | _REGISTRY
     | _PARTS
     | _each(KEEP, "worker", "batch", "reading", "waveform", "waveform_revision", "settled")
-    | _each(KEEP, "device_clock", "device_position")
+    | _each(KEEP, "device_clock", "device_position", "unnumbered")
     | {
         "device": _SAYS,
         "revision": "INSERT",
@@ -74,7 +74,7 @@ TABLE: Mapping[str, Mapping[str, str]] = {
     "lab_ui": _STAGE
     | _REGISTRY
     | _READINGS
-    | _each(READ, "warning", "alert_change", "incident", "progress")
+    | _each(READ, "warning", "alert_change", "incident", "progress", "unnumbered")
     | {"action": "SELECT (number), INSERT"},
     "upkeep": _STAGE
     | _REGISTRY
@@ -99,6 +99,7 @@ TABLE: Mapping[str, Mapping[str, str]] = {
     | _READINGS
     | _PARTS
     | _each(READ, "care", "warning", "alert_change", "incident", "progress", "device_clock")
+    | _each(READ, "unnumbered")
     | _each(ADD, "registry_version", "rules", "rerun")
     | _each(KEEP, "lab", "area", "station", "device", "series", "deployment")
     | _each(KEEP, "worker", "batch", "reading", "revision", "waveform", "waveform_revision")
@@ -116,7 +117,7 @@ TABLE: Mapping[str, Mapping[str, str]] = {
     | _REGISTRY
     | _READINGS
     | _each(READ, "registry_version", "device_clock", "device_position", "rollup")
-    | _each(READ, "waveform", "waveform_revision")
+    | _each(READ, "waveform", "waveform_revision", "unnumbered")
     | _each(READ, "quality_span", "quality_watermark", "warning", "alert_change", "incident")
     | _each(READ, "progress"),
     # Devices know the broker alone; their health check looks whether readings arrive.

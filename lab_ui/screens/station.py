@@ -19,7 +19,8 @@ HOURS = (1, 6, 24)
 
 def station() -> None:
     language = st.session_state["language"]
-    registry = runtime.current().hub.picture.registry
+    picture = runtime.current().hub.picture
+    registry = picture.registry
     stations = {s.id: s for s in registry.network.station}
     if not stations:
         st.info(say("No station is enrolled yet.", language))
@@ -45,7 +46,8 @@ def station() -> None:
     with wide:
         charts(chosen, numbers, hours, language)
     with narrow:
-        component("facts", {"rows": places.facts(registry, chosen, language)}, key="facts")
+        rows = places.facts(registry, chosen, picture.best_effort, language)
+        component("facts", {"rows": rows}, key="facts")
 
 
 def choose(stations: dict[str, Station], language: str) -> Station:

@@ -19,10 +19,11 @@ from records import times
 from records.clock import ScenarioClock
 from records.errors import InputError, Reason, SettingsError
 from records.levels import Hazard, Level
-from records.readings import ReadingBatch
+from records.readings import ReadingBatch, empty
 from records.statements import HazardWarning, Phrase
 from store import incidents, readings, registry, warnings
 from store.connection import connect
+from store.numbering import Unnumbered
 from tests.databases import as_stage
 from tests.flow.running import environment
 
@@ -118,13 +119,32 @@ def test_devices_are_added_beside_others_listed_and_revoked(enrolled: str) -> No
     gauge = {"id": "gauge", "station": "bridge", "lab": "valley"}
     spare = gauge | {"id": "spare"}
     assert answer(enrolled, "device", "list") == [
-        gauge | {"simulated": False, "revoked": False},
-        spare | {"simulated": True, "revoked": False},
+        gauge | {"simulated": False, "best_effort": False, "revoked": False},
+        spare | {"simulated": True, "best_effort": False, "revoked": False},
     ]
     assert command(enrolled, "device", "revoke", "gauge").returncode == 0
     assert [one["revoked"] for one in answer(enrolled, "device", "list")] == [True, False]
     done = command(enrolled, "device", "revoke", "nobody")
     assert (done.returncode, done.stderr) == (2, "hoshyar: there is no device 'nobody'\n")
+
+
+@pytest.mark.promise("R1")
+def test_a_device_without_numbers_is_listed_as_best_effort(enrolled: str) -> None:
+    more = json.dumps({"device": [{"id": "spare", "station": "bridge", "simulated": True}]})
+    assert command(enrolled, "device", "add", "-", given=more).returncode == 0
+    with closing(connect(enrolled, stage="test")) as db:
+        number = registry.load(db).device_number["spare"]
+        heard = (Unnumbered(number, AT // times.HOUR * times.HOUR),)
+        readings.commit(db, readings.Commit(0, AT, "t", "t", empty(), unnumbered=heard))
+    assert [(one["id"], one["best_effort"]) for one in answer(enrolled, "device", "list")] == [
+        ("gauge", False),
+        ("spare", True),
+    ]
+    listed = command(enrolled, "device", "list").stdout.splitlines()
+    assert [line.split(None, 2) for line in listed] == [
+        ["gauge", "bridge"],
+        ["spare", "bridge", "simulated, best effort"],
+    ]
 
 
 @pytest.mark.parametrize(

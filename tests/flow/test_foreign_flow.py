@@ -21,7 +21,7 @@ from records.errors import Reason
 from records.foreign import Feed, Reading, Time
 from records.network import Device, Lab, Network, Series, Station
 from records.times import DAY, SECOND, from_seconds
-from store import foreign, quarantine, readings, registry, waveforms
+from store import foreign, numbering, quarantine, readings, registry, waveforms
 from store.connection import Database, connect
 from tests.flow.test_ingest_flow import ingest, until
 
@@ -142,6 +142,7 @@ def test_a_sparkplug_node_is_followed_through_a_restart_of_ingest_and_its_death(
         node.data(7, 11, NOW - 49 * SECOND)
         until(lambda: rows(db, 2) == [(-50.0, 10.0), (-49.0, 11.0)])
         assert state_of(db, "slope-1") == "online"
+        assert numbering.best_effort(db) == {"slope-1"}
     # While nobody listens it is born again, and its alias now means something else.
     node.birth(9, 20, NOW - 40 * SECOND)
     with ingest(broker, dsn):

@@ -17,7 +17,8 @@ from ingest.sparkplug import REBIRTH_EVERY, rebirth
 from records.errors import BadMessage, Reason
 from records.foreign import Feed, Reading, Time
 from records.network import Device, Lab, Network, Series, Station
-from records.times import SECOND
+from records.times import HOUR, SECOND
+from store.numbering import Unnumbered
 from store.readings import Commit, DeviceStatus, Quarantined
 from store.registry import Registry
 
@@ -160,6 +161,19 @@ def test_births_data_and_the_will_of_a_sparkplug_node_become_rows_and_states() -
     assert commit.statuses == (status(1, "online"), status(2, "online"), status(1, "offline"))
     assert (commit.quarantined, commit.settled, worker.commands()) == ((), (), [])
     assert commit.decoder.split() == ["senml-1", "flat-json-1", "openeew-1", "sparkplug-b-1"]
+
+
+@pytest.mark.promise("R1")
+def test_foreign_devices_without_numbers_of_ours_are_best_effort() -> None:
+    begun = NOW // HOUR * HOUR
+    worker = intake()
+    assert taken(worker, *map(says, ("NBIRTH", "DBIRTH"))).unnumbered == (
+        Unnumbered(1, begun),
+        Unnumbered(2, begun),
+    )
+    assert taken(worker, ("farm/gauge-1/up", flat())).unnumbered == ()
+    bare = json.dumps({name: GOOD[name] for name in ("ts", "data")}).encode()
+    assert taken(worker, ("farm/gauge-1/up", bare)).unnumbered == (Unnumbered(3, begun),)
 
 
 def test_data_before_a_birth_are_refused_and_the_node_is_asked_once_in_a_while() -> None:

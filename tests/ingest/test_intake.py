@@ -15,13 +15,14 @@ from msgspec.structs import replace
 
 from ingest.checks import HISTORY
 from ingest.intake import KEPT_OF_TOO_LARGE_BYTES, Arrival, Intake
-from ingest.ledger import Receipt
+from ingest.ledger import MOST_SPANS, Receipt
 from ingest.recent import digest
 from records.errors import Reason
 from records.levels import Check
 from records.network import Device, Lab, Network, Series, Station
 from records.readings import ReadingBatch, concatenate, empty
 from records.times import DAY, HOUR, SECOND
+from store.numbering import Unnumbered
 from store.readings import Commit, DeviceStatus, Quarantined, Settled
 from store.registry import Registry
 
@@ -226,6 +227,46 @@ def test_without_a_sequence_the_same_bytes_are_one_message() -> None:
     assert len(worker.take([Arrival(TOPIC, stage(), NOW)] * 2).readings) == 1
     assert len(worker.take([Arrival(TOPIC, stage(), NOW + HOUR)]).readings) == 0
     assert len(worker.take([Arrival(TOPIC, stage(), NOW + HOUR + 1)]).readings) == 1
+
+
+@pytest.mark.promise("R1")
+def test_the_commit_names_the_devices_that_send_without_numbers_once_an_hour() -> None:
+    worker, tide = intake(), TOPIC.replace("north/gauge-1", "south/tide-1")
+    level = senml({"n": "sea_level", "v": 2.0, "t": NOW / 1e6})
+
+    def said(*messages: tuple[str, bytes], at: int = NOW) -> tuple[Unnumbered, ...]:
+        return worker.take([Arrival(topic, payload, at) for topic, payload in messages]).unnumbered
+
+    begun = NOW // HOUR * HOUR
+    assert said((TOPIC, stage(1, boot=4, seq=0))) == ()
+    assert said((tide, level), (tide, level), (TOPIC, stage(1, boot=4, seq=1))) == (
+        Unnumbered(2, begun),
+    )
+    assert said((tide, level + b" "), (TOPIC, b"{")) == ()
+    assert said((tide, level + b"  "), at=begun + HOUR) == (Unnumbered(2, begun + HOUR),)
+    numbered = senml({"n": "sea_level", "v": 2.5, "t": NOW / 1e6}, boot=1, seq=0)
+    moved = Unnumbered(2, begun + HOUR, begun + 2 * HOUR)
+    assert said((tide, numbered), at=begun + 2 * HOUR + 5) == (moved,)
+    assert said((tide, numbered), at=begun + 3 * HOUR) == ()
+
+
+@pytest.mark.promise("R1")
+def test_a_restart_remembers_who_sends_without_numbers() -> None:
+    begun = NOW // HOUR * HOUR
+    worker = intake()
+    worker.resume({}, empty(), unnumbered=[Unnumbered(1, begun)])
+    assert worker.take([Arrival(TOPIC, stage(1), NOW)]).unnumbered == ()
+    after = worker.take([Arrival(TOPIC, stage(1, boot=4, seq=0), NOW)])
+    assert after.unnumbered == (Unnumbered(1, begun, begun),)
+
+
+@pytest.mark.promise("R1")
+def test_a_number_that_the_ledger_cannot_keep_is_best_effort() -> None:
+    worker = intake()
+    full = tuple((2 * n, 2 * n) for n in range(MOST_SPANS))
+    worker.resume({(1, 4): full}, empty())
+    commit = worker.take([Arrival(TOPIC, stage(1, boot=4, seq=2 * MOST_SPANS), NOW)])
+    assert (commit.settled, commit.unnumbered) == ((), (Unnumbered(1, NOW // HOUR * HOUR),))
 
 
 def test_a_relative_time_counts_from_arrival() -> None:

@@ -93,6 +93,22 @@ def test_names_are_said_in_the_language_and_without_brackets_where_it_is_tight(
     assert naming.short("(all of it)") == "(all of it)"
 
 
+@pytest.mark.promise("R1")
+def test_the_facts_of_a_station_name_its_devices_that_send_without_numbers(
+    network: Network,
+) -> None:
+    registry, gauge = Registry.of(network), network.station[2]
+
+    def said(best_effort: frozenset[str], language: str) -> list[tuple[str, str, bool]]:
+        rows = places.facts(registry, gauge, best_effort, language)
+        return [(row["name"], row["value"], row["plain"]) for row in rows]
+
+    bare = said(frozenset({"d1"}), "en")
+    marked = said(frozenset({"d3", "d1"}), "en")
+    assert [row for row in marked if row not in bare] == [("Best effort", "d3", True)]
+    assert ("尽力而为", "d3", True) in said(frozenset({"d3"}), "zh")
+
+
 def test_a_chart_of_seldom_samples_reaches_further_back(network: Network) -> None:
     windows = [places.window(series) for series in network.series]
     assert windows == [600_000_000, 600_000_000, 120 * 3_600_000_000]
