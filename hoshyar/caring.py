@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from hoshyar.options import Data
+from hoshyar.options import AsJson, Data
 
-db = typer.Typer(help="The database: migrate, back up, restore.", no_args_is_help=True)
+db = typer.Typer(help="The database: migrate, check, back up, restore.", no_args_is_help=True)
 
 
 @db.command("migrate")
@@ -20,6 +21,29 @@ def db_migrate(data: Data = None) -> None:
 
     for line in bring_up_to_date(find(data)[0], data):
         print(line)
+
+
+@db.command("check")
+def db_check(
+    data: Data = None,
+    as_json: AsJson = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Every row and roll-up; takes as long as a backup.")
+    ] = False,
+) -> None:
+    """Say what does not fit together in the store, a line each; exit code 1 when something."""
+    from hoshyar.checking import examine
+    from hoshyar.words import say
+
+    found = examine(data, say, full=full)
+    if as_json:
+        print(json.dumps([{"check": one.what, "finding": one.said} for one in found], indent=2))
+    else:
+        for one in found:
+            print(f"{one.what}: {one.said}")
+        if not found:
+            print("everything fits together")
+    raise typer.Exit(1 if found else 0)
 
 
 @db.command("backup")

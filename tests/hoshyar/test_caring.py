@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import closing
 from pathlib import Path
 
@@ -50,3 +51,21 @@ def test_a_migrated_database_has_nothing_to_do(filled: str, tmp_path: Path) -> N
     assert migrate(filled) == []
     done = hoshyar("db", "migrate", HOSHYAR_DSN=filled, HOSHYAR_HOME=str(tmp_path))
     assert (done.returncode, done.stdout) == (0, "nothing to do\n")
+
+
+def test_a_check_says_a_line_a_finding_and_its_exit_code_which(filled: str, tmp_path: Path) -> None:
+    where = {"HOSHYAR_DSN": filled, "HOSHYAR_HOME": str(tmp_path)}
+    sound = hoshyar("db", "check", **where)
+    assert (sound.returncode, sound.stdout) == (0, "everything fits together\n")
+    assert hoshyar("db", "check", "--full", "--json", **where).stdout == "[]\n"
+    with closing(connect(filled, stage="test")) as db:
+        db.run("INSERT INTO progress VALUES ('rollups', now(), '{\"0\": 9}', '')")
+        said = "rollups has come to 9 of 0, which has 0"
+        found = hoshyar("db", "check", **where)
+        assert (found.returncode, found.stdout) == (1, f"followers: {said}\n")
+        found = hoshyar("db", "check", "--json", **where)
+        assert json.loads(found.stdout) == [{"check": "followers", "finding": said}]
+        db.run("UPDATE schema_migration SET sha256 = 'other' WHERE number = 1")
+    found = hoshyar("db", "check", **where)
+    assert found.stdout.startswith("migrations: migration 1 (first) of the database is not the one")
+    assert found.returncode == 1
