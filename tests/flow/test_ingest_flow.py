@@ -382,6 +382,32 @@ def test_what_a_device_has_lost_holds_up_no_receipt_also_after_a_restart(
         until(lambda: device.receipts.get(timeout=WAIT_S) == second, "the receipt")
 
 
+@pytest.mark.promise("R1")
+def test_a_device_that_restarted_hears_receipts_of_both_boots_also_after_a_restart_of_ingest(
+    broker: RunningBroker, dsn: str, db: Database, device: Device1, listening: Callable[[], None]
+) -> None:
+    old = {"boot": 7, "through": 2, "missing": [], "window": 500}
+    new = {"boot": 8, "through": 3, "missing": [], "window": 500}
+
+    def heard(*wanted: dict[str, Any]) -> None:
+        said: list[dict[str, Any]] = []
+        while not all(one in said for one in wanted):
+            said.append(device.receipts.get(timeout=WAIT_S))
+
+    with ingest(broker, dsn):
+        listening()
+        for boot, seq in ((7, 0), (8, 0), (7, 2), (8, 3), (7, 1), (8, 2), (8, 1)):
+            device.publish(stage(seq, boot=boot))
+        heard(old, new)
+    assert readings.ledger(db) == {(1, 7): ((0, 2),), (1, 8): ((0, 3),)}
+    with ingest(broker, dsn):
+        heard(new)
+        # It has not heard of the old boot, so it sends its messages again.
+        device.publish(stage(2, boot=7))
+        device.publish(b'{"state":"online","boot":8}', TOPIC.replace("readings", "status"))
+        heard(old, new)
+
+
 def test_a_changed_registry_is_taken_up_while_running(
     broker: RunningBroker, dsn: str, db: Database, device: Device1, listening: Callable[[], None]
 ) -> None:
