@@ -22,7 +22,7 @@ import msgspec
 import numpy as np
 
 from bench.child import started
-from bench.servers import broker, database, free_port
+from bench.servers import broker, database, free_port, hall
 from devices.buffer import Buffer
 from devices.device import Firmware, Receipt
 from devices.link import Access, Link
@@ -30,7 +30,7 @@ from devices.ranges import Range, merged, outside
 from devices.senml import Value
 from ingest.service import Service
 from records.clock import WallClock
-from records.network import Device, Lab, Network, Series, Station
+from records.network import Network
 from records.settings import BrokerAddress, Secret, Settings
 from records.times import SECOND
 from store import readings, stages
@@ -57,24 +57,7 @@ def device(number: int) -> str:
 
 def network() -> Network:
     named = [device(number) for number in range(DEVICES)]
-    return Network(
-        lab=(Lab(id="bench"),),
-        station=(Station(id="hall", lab="bench", lat=35, lon=74),),
-        device=tuple(Device(id=id_, station="hall", simulated=True) for id_ in named),
-        series=tuple(
-            Series(
-                id=f"{id_}-{point}",
-                station="hall",
-                device=id_,
-                quantity="vibration",
-                unit="[g]",
-                point=f"p{point}",
-                late_after_s=LATE_AFTER_S,
-            )
-            for id_ in named
-            for point in range(POINTS)
-        ),
-    )
+    return hall(named, POINTS, late_after_s=LATE_AFTER_S)
 
 
 def measured_at(start_at: int, seq: Any) -> Any:

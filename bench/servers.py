@@ -6,9 +6,10 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from psycopg.conninfo import make_conninfo
@@ -28,7 +29,13 @@ KINDS = ("mosquitto", "embedded") if MOSQUITTO else ("embedded",)
 
 
 def network() -> Network:
+    """The publisher's devices, and one of live readings."""
     devices = [LIVE_DEVICE, *(publisher.device(n) for n in range(publisher.DEVICES))]
+    return hall(devices, publisher.POINTS)
+
+
+def hall(devices: Sequence[str], points: int, **series: Any) -> Network:
+    """These devices in one place, each with series p0, p1 and so on of vibration."""
     return Network(
         lab=(Lab(id="bench"),),
         station=(Station(id="hall", lab="bench", lat=35, lon=74),),
@@ -41,9 +48,10 @@ def network() -> Network:
                 quantity="vibration",
                 unit="[g]",
                 point=f"p{point}",
+                **series,
             )
             for device in devices
-            for point in range(publisher.POINTS)
+            for point in range(points)
         ),
     )
 

@@ -106,8 +106,13 @@ def commit(db: Database, work: Commit) -> Committed:
     Raises StoreUnavailable; then nothing is stored, or all of it and the answer was lost.
     """
     done = _persist(db, work)
-    db.run("SELECT pg_notify('batch', %s)", (f"{work.worker}:{done.number}",))
+    tell(db, work.worker, done.number)
     return done
+
+
+def tell(db: Database, worker: int, number: int) -> None:
+    """Wake the followers of a worker's batch; inside a transaction, with its commit."""
+    db.run("SELECT pg_notify('batch', %s)", (f"{worker}:{number}",))
 
 
 def _persist(db: Database, work: Commit) -> Committed:
@@ -257,7 +262,7 @@ def say_statuses(db: Database, statuses: tuple[DeviceStatus, ...]) -> None:
 
 
 def record(db: Database, work: Commit, done: Committed, quarantined: int) -> None:
-    """The batch and its worker's totals; followers are told."""
+    """The batch and its worker's totals."""
     measured = work.readings.measured_at
     span = (measured.min(), measured.max()) if len(measured) else (None, None)
     first, last = (None if at is None else to_datetime(int(at)) for at in span)
@@ -266,8 +271,7 @@ def record(db: Database, work: Commit, done: Committed, quarantined: int) -> Non
         "WITH total AS (UPDATE worker SET stored = stored + %s, repeated = repeated + %s,"
         " revised = revised + %s, quarantined = quarantined + %s,"
         " received_at = greatest(received_at, %s) WHERE number = %s)"
-        " INSERT INTO batch VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
-        "",
+        " INSERT INTO batch VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         (
             *counts,
             to_datetime(work.received_at) if len(measured) else None,

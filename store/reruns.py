@@ -86,11 +86,10 @@ class Outcome:
 
 
 def commit(db: Database, outcome: Outcome, person: str) -> Committed | None:
-    """Store it all in one transaction; None, and nothing, where an entry is no longer there.
+    """Store it all in one transaction, which notifies `batch`.
 
-    Batch number 0 where there was nothing to store.
-
-    Raises StoreUnavailable; then nothing is stored, or all of it and the answer was lost.
+    None, and nothing, where an entry is no longer there; batch number 0 where there was nothing to
+    store. Raises StoreUnavailable; then nothing is stored, or all of it and the answer was lost.
     """
     for _ in range(_ATTEMPTS - 1):
         try:
@@ -120,6 +119,8 @@ def _attempt(db: Database, outcome: Outcome, person: str) -> Committed | None:
         commits.count_waveforms(db, work.worker, number, packets)
         # No device has been heard of just now.
         db.run("UPDATE worker SET received_at = NULL WHERE number = %s", (work.worker,))
+        # Heard when it is committed; so rarely, the lock that this takes keeps nobody waiting.
+        commits.tell(db, work.worker, number)
     return done
 
 

@@ -76,6 +76,17 @@ def test_rows_stand_with_their_original_arrival_and_the_entries_end(db: Database
     assert db.run("SELECT received_at FROM worker WHERE number = %s", (reruns.WORKER,)) == [(None,)]
 
 
+def test_followers_are_told_of_what_was_mended(dsn: str, db: Database) -> None:
+    mended, failed = refuse(db, 1, 2)
+    with connect(dsn, stage="listener") as listener:
+        listener.listen("batch")
+        bad = Quarantined(None, "t", b"2", Reason.UNKNOWN_QUANTITY, "what?", T0)
+        reruns.commit(db, Outcome(outcome(empty()).work, (), ((failed, bad),)), "amna")
+        assert not listener.wait(0.01)
+        reruns.commit(db, outcome(batch((1, 0, 5.0, 1)), mended), "amna")
+        assert listener.wait(5.0)
+
+
 @pytest.mark.promise("R2")
 @pytest.mark.parametrize("order", list(permutations((1, 2, 3))))
 def test_values_of_one_key_stand_in_the_order_of_their_arrival(
