@@ -3,6 +3,7 @@
 HoshyarError
 ├── SettingsError        the operator's: stop at the start, name every bad setting
 │   ├── InputError       a file the user named is not what it should be
+│   ├── ArtefactRefused  a trained model can't be trusted or used here: train it again
 │   └── SchemaMismatch   the database is not this program's
 ├── BadMessage           the device's: quarantine the bytes with a reason, go on
 └── StoreUnavailable     the world's: retry, acknowledge nothing
@@ -23,6 +24,10 @@ class SettingsError(HoshyarError):
 
 class InputError(SettingsError):
     """A file that the user named can't be read as what it should be."""
+
+
+class ArtefactRefused(SettingsError):
+    """A trained model is not opened; the text says why, and how to train it again."""
 
 
 class SchemaMismatch(SettingsError):
