@@ -121,6 +121,12 @@ TABLE: dict[str, Setting] = {
         "",
         "STAGE:PASSWORD words: with them `hoshyar db migrate` lets the stages log in at PostgreSQL",
     ),
+    "model_key": Setting(
+        "HOSHYAR_MODEL_KEY",
+        Secret,
+        "",
+        "signs trained models, 32 letters or more; empty: model.key in the data folder",
+    ),
     "broker": Setting(
         "HOSHYAR_BROKER",
         lambda text: _broker(text) if text else None,
@@ -204,6 +210,7 @@ class Settings:
     home: Path
     dsn: Secret
     stage_passwords: Secret
+    model_key: Secret
     broker: BrokerAddress | None
     broker_user: str
     broker_password: Secret

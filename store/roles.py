@@ -64,7 +64,8 @@ TABLE: Mapping[str, Mapping[str, str]] = {
     "models": _STAGE
     | _REGISTRY
     | _READINGS
-    | _each(KEEP, "progress")
+    | _each(READ, "model", "model_step")
+    | _each(KEEP, "progress", "model_watch")
     | {"warning": "SELECT (number), INSERT"},
     "alerts": _STAGE
     | _REGISTRY
@@ -94,17 +95,19 @@ TABLE: Mapping[str, Mapping[str, str]] = {
         "care": "SELECT, UPDATE (dropped_before)",
         "quarantine": "SELECT (number, received_at), DELETE",
     },
-    # People's commands: `hoshyar device|feed|quarantine|quality|alert`.
+    # People's commands: `hoshyar device|feed|quarantine|quality|alert|model`.
     "operator": _COMMON
     | _READINGS
     | _PARTS
     | _each(READ, "care", "warning", "alert_change", "incident", "progress", "device_clock")
     | _each(READ, "unnumbered")
-    | _each(ADD, "registry_version", "rules", "rerun")
+    | _each(READ, "model_watch")
+    | _each(ADD, "registry_version", "rules", "rerun", "model_step", "backtest")
     | _each(KEEP, "lab", "area", "station", "device", "series", "deployment")
     | _each(KEEP, "worker", "batch", "reading", "revision", "waveform", "waveform_revision")
-    | _each(KEEP, "device_position")
+    | _each(KEEP, "device_position", "model_job")
     | {
+        "model": "SELECT, INSERT, UPDATE (state)",
         "registry": "SELECT, UPDATE",
         "detector_choice": "SELECT, INSERT, DELETE",
         "foreign_feed": ALL,
@@ -119,7 +122,7 @@ TABLE: Mapping[str, Mapping[str, str]] = {
     | _each(READ, "registry_version", "device_clock", "device_position", "rollup")
     | _each(READ, "waveform", "waveform_revision", "unnumbered")
     | _each(READ, "quality_span", "quality_watermark", "warning", "alert_change", "incident")
-    | _each(READ, "progress"),
+    | _each(READ, "progress", "model", "model_step", "model_watch", "backtest", "model_job"),
     # Devices know the broker alone; their health check looks whether readings arrive.
     "devices": _COMMON,
 }

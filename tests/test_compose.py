@@ -41,6 +41,7 @@ SECRETS = {
     "roles.env": {"HOSHYAR_STAGE_PASSWORDS"},
     **{f"database-{role}.env": {"HOSHYAR_DSN"} for role in roles.TABLE},
     "timescaledb.env": {"POSTGRES_PASSWORD"},
+    "models.env": {"HOSHYAR_MODEL_KEY"},
     "ingest.env": {"HOSHYAR_BROKER_USER", "HOSHYAR_BROKER_PASSWORD"},
     "alerts.env": {"HOSHYAR_BROKER_USER", "HOSHYAR_BROKER_PASSWORD"},
     "devices.env": {"HOSHYAR_BROKER_USER", "HOSHYAR_BROKER_PASSWORD"},
