@@ -83,4 +83,17 @@ WAVEFORM = Decoder(
     senml.claimed,
     lambda message: message.received_at,
 )
-CHANNELS = {"readings": SENML, "backlog": SENML, "waveform": WAVEFORM}
+# What was kept back is sent on one channel, told apart by the first byte: a map is a packet.
+BACKLOG = Decoder(
+    senml.VERSION,
+    lambda payload: waveform.decode(payload) if waveform.is_map(payload) else senml.decode(payload),
+    lambda message, at: _of(message).content(message, at),
+    lambda message: _of(message).identity(message),
+    senml.claimed,
+    lambda message: _of(message).label(message),
+)
+CHANNELS = {"readings": SENML, "backlog": BACKLOG, "waveform": WAVEFORM}
+
+
+def _of(message: list[Entry] | waveform.Message) -> Decoder:
+    return SENML if isinstance(message, list) else WAVEFORM

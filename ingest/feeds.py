@@ -91,7 +91,8 @@ class Feeds:
     def table(self) -> SlotTable:
         """The slots so far."""
         if self._table is None or len(self._table.series) < len(self._rows):
-            series, factor, offset, late = zip(*self._rows, strict=True)
+            columns = zip(*self._rows, strict=True) if self._rows else ((),) * 4
+            series, factor, offset, late = columns
             self._table = SlotTable(
                 np.array(series, np.int32),
                 np.array(factor, np.float64),

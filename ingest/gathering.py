@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -11,10 +11,13 @@ from numpy.typing import NDArray
 
 from ingest.clocks import WRONG, Clocks
 from ingest.feeds import SlotTable
+from ingest.qartod import AHEAD
 from ingest.senml import RELATIVE_BELOW_S, Columns
 from records.errors import BadMessage, Reason
+from records.levels import Check, Flag
 from records.readings import ReadingBatch
 from records.times import DAY, SECOND, from_seconds, parse
+from store.waveforms import Waveform
 
 EARLIEST = parse("2000-01-01T00:00:00Z")
 _LATEST_S = from_seconds(253_402_300_799) / SECOND  # the end of the year 9999
@@ -46,6 +49,7 @@ class Gathered:
     wrong_clock  n: the device's clock is off by more than `clocks.WRONG`
     astray       n: the device says that it is somewhere else
     refused      messages that are refused whole; their rows are not among the readings
+    waveforms    in order of arrival, late or not, doubted where clock or place are wrong
     """
 
     readings: ReadingBatch
@@ -53,10 +57,18 @@ class Gathered:
     wrong_clock: NDArray[np.bool_]
     astray: NDArray[np.bool_]
     refused: dict[int, BadMessage]
+    waveforms: tuple[Waveform, ...]
+
+
+class Stretch(NamedTuple):
+    """A packet on its way to the store; `late_after` of its series in µs."""
+
+    packet: Waveform
+    late_after: int
 
 
 class Gathering:
-    """Values of messages, appended one message at a time."""
+    """Values and packets of messages, appended one message at a time."""
 
     def __init__(self) -> None:
         self._slots: list[int] = []
@@ -65,6 +77,7 @@ class Gathering:
         self._counts: list[int] = []
         self._received_at: list[int] = []
         self._sources: list[Source] = []
+        self._stretches: list[tuple[int, Stretch]] = []
 
     def add(self, slots: Sequence[int], columns: Columns, received_at: int, source: Source) -> None:
         """One message: n slots, its values and times as sent, and when it arrived (µs)."""
@@ -75,13 +88,22 @@ class Gathering:
         self._received_at.append(received_at)
         self._sources.append(source)
 
+    def add_packets(self, stretches: Sequence[Stretch], received_at: int, source: Source) -> None:
+        """One message of packets, at least one, and when it arrived (µs)."""
+        number = len(self._counts)
+        self._stretches += [(number, stretch) for stretch in stretches]
+        self._counts.append(0)
+        self._received_at.append(received_at)
+        self._sources.append(source)
+
     def __len__(self) -> int:
-        return len(self._slots)
+        """How many messages there are."""
+        return len(self._counts)
 
     def rows(self, table: SlotTable, clocks: Clocks) -> Gathered:
         """Readings in order of arrival; a message with one bad value is refused whole.
 
-        `clocks` learns from the live messages, and says how old each reading is.
+        `clocks` learns from the live messages, and says how old each reading and packet is.
         """
         message = np.repeat(np.arange(len(self._counts)), self._counts)
         slot = np.array(self._slots, np.intp)
@@ -103,7 +125,8 @@ class Gathering:
             relative & ~np.array([s.sequenced for s in self._sources], np.bool_)[message],
         )
         refused = self._refused(faults, message)
-        offset = self._offsets(clocks, measured_at, relative, refused)[message]
+        offsets = self._offsets(clocks, measured_at, relative, refused)
+        offset = offsets[message]
         offset[relative] = 0
         readings = ReadingBatch(
             series=table.series[slot],
@@ -120,7 +143,29 @@ class Gathering:
             kept = ~np.isin(message, list(refused))
             readings, message = readings.take(kept), message[kept]
             wrong_clock, astray = wrong_clock[kept], astray[kept]
-        return Gathered(readings, message, wrong_clock, astray, refused)
+        return Gathered(
+            readings, message, wrong_clock, astray, refused, self._judged_packets(offsets)
+        )
+
+    def _judged_packets(self, offsets: NDArray[np.int64]) -> tuple[Waveform, ...]:
+        """The packets as the clock of each one's message says: late or not, doubted or not."""
+        judged = []
+        for number, (packet, late_after) in self._stretches:
+            offset = int(offsets[number])
+            ahead = packet.end_at > packet.received_at + AHEAD
+            checks = packet.checks
+            checks |= Check.CLOCK if ahead or abs(offset) > WRONG else 0
+            checks |= Check.LOCATION if packet.series in self._sources[number].astray else 0
+            doubted = checks != packet.checks and packet.flag != Flag.FAIL
+            judged.append(
+                replace(
+                    packet,
+                    late=packet.received_at - packet.end_at - offset > late_after,
+                    checks=checks,
+                    flag=Flag.SUSPECT if doubted else packet.flag,
+                )
+            )
+        return tuple(judged)
 
     def _astray(self, series: NDArray[np.int32], message: NDArray[np.int64]) -> NDArray[np.bool_]:
         found = np.zeros(len(series), np.bool_)
@@ -139,11 +184,16 @@ class Gathering:
         """By how much the clock of each message is slow (µs). Times that count from arrival say
         nothing of a clock, nor does a message that is refused."""
         counts = np.array(self._counts, np.intp)
-        starts = np.cumsum(counts) - counts
-        newest = np.maximum.reduceat(measured_at, starts)
-        feeds = np.array(
-            [source.live for source in self._sources], np.bool_
-        ) & ~np.logical_or.reduceat(relative, starts)
+        valued = counts > 0
+        starts = (np.cumsum(counts) - counts)[valued]
+        newest = np.zeros(len(counts), np.int64)
+        counted = np.zeros(len(counts), np.bool_)
+        if len(starts):
+            newest[valued] = np.maximum.reduceat(measured_at, starts)
+            counted[valued] = np.logical_or.reduceat(relative, starts)
+        for number, (packet, _) in self._stretches:
+            newest[number] = max(newest[number], packet.end_at)
+        feeds = np.array([source.live for source in self._sources], np.bool_) & ~counted
         feeds[list(refused)] = False
         keys = [source[:2] for source in self._sources]
         return clocks.take(keys, feeds, newest, np.array(self._received_at, np.int64))

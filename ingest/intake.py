@@ -56,7 +56,7 @@ class _Batch:
     messages: list[tuple[Arrival, Route]]
     quarantined: list[Quarantined]
     statuses: list[DeviceStatus]
-    waveforms: list[Waveform]
+    waveforms: tuple[Waveform, ...] = ()
     latest: int = 0
 
 
@@ -77,7 +77,8 @@ class Intake:
         self._max_payload_bytes = max_payload_bytes
         self._ledger = Ledger()
         self._touched: set[tuple[int, int]] = set()
-        self._checks = Checks(limits.table(registry))
+        self._limits = limits.table(registry)
+        self._checks = Checks(self._limits)
         self._nodes = Sparkplug()
         self._clocks = Clocks()
         self._places = Places(registry)
@@ -90,7 +91,8 @@ class Intake:
         self._recent = Recent()
         self._feeds = Feeds(registry)
         self._routes = Routes(registry, self._nodes)
-        self._checks.use(limits.table(registry))
+        self._limits = limits.table(registry)
+        self._checks.use(self._limits)
         self._places.use(registry)
 
     def resume(
@@ -116,7 +118,7 @@ class Intake:
         self._ledger = Ledger(settled, gone)
         self._recent = Recent(quarantined)
         self._touched = set()
-        self._checks = Checks(limits.table(self._registry))
+        self._checks = Checks(self._limits)
         self._checks.remember(newest)
         self._clocks = Clocks(clocks)
         self._places = Places(self._registry, positions)
@@ -134,7 +136,7 @@ class Intake:
 
     def take(self, arrivals: Sequence[Arrival]) -> Commit:
         """Everything to store of these messages. Never raises for what a message says."""
-        batch = _Batch(Gathering(), [], [], [], [])
+        batch = _Batch(Gathering(), [], [], [])
         for arrival in arrivals:
             route = self._routes.of(arrival.topic)
             decoder = route.decoder
@@ -153,7 +155,7 @@ class Intake:
             gone=self._ledger.gone_news(),
             quarantined=tuple(batch.quarantined),
             statuses=tuple(batch.statuses),
-            waveforms=tuple(batch.waveforms),
+            waveforms=batch.waveforms,
             clocks=self._clocks.news(),
             unnumbered=self._numbering.news(),
         )
@@ -228,11 +230,13 @@ class Intake:
         if route.fault is not None and (content.packets or content.columns is not None):
             raise route.fault
         found = stretches.resolved(
-            self._feeds, self._registry, route.device_id, content.packets, arrival.received_at
+            self._feeds, self._limits, route.device_id, content.packets, arrival.received_at
         )
         if content.columns is not None:
             self._take_columns(arrival, route, content.columns, source, batch)
-        batch.waveforms += found
+        if found:
+            batch.messages.append((arrival, route))
+            batch.gathering.add_packets(found, arrival.received_at, source)
         if content.state and route.device is not None:
             batch.statuses.append(statuses.of(route.device, content.state, arrival.received_at))
 
@@ -304,9 +308,12 @@ class Intake:
         if not len(batch.gathering):
             return empty()
         found = batch.gathering.rows(self._feeds.table(), self._clocks)
+        batch.waveforms = found.waveforms
         for number, fault in sorted(found.refused.items()):
             arrival, route = batch.messages[number]
             self._quarantine(arrival, route, fault, batch)
+        if not len(found.readings):
+            return found.readings
         flag, checks = self._checks.flag(found.readings, found.message)
         for doubted, check in ((found.wrong_clock, Check.CLOCK), (found.astray, Check.LOCATION)):
             checks[doubted] |= np.uint16(check)

@@ -7,29 +7,29 @@ from collections.abc import Sequence
 import numpy as np
 
 from ingest.feeds import Feeds
-from ingest.gathering import EARLIEST
+from ingest.gathering import EARLIEST, Stretch
+from ingest.limits import LimitTable
 from records.errors import BadMessage, Reason
 from records.levels import Check, Flag
-from records.quantities import QUANTITIES, conversion
 from records.times import DAY, SECOND
 from records.waveforms import Packet
-from store.registry import Registry
 from store.waveforms import Waveform
 
 
 def resolved(
-    feeds: Feeds, registry: Registry, device: str, packets: Sequence[Packet], received_at: int
-) -> list[Waveform]:
+    feeds: Feeds, limits: LimitTable, device: str, packets: Sequence[Packet], received_at: int
+) -> list[Stretch]:
     """The packets of one message from `device`, all of them or a BadMessage.
 
+    Whether they are late is for the clock to say.
     Raises `unknown quantity`, `wrong unit`, `impossible time` and `not finite`.
     """
-    return [_resolved(feeds, registry, device, packet, received_at) for packet in packets]
+    return [_resolved(feeds, limits, device, packet, received_at) for packet in packets]
 
 
 def _resolved(
-    feeds: Feeds, registry: Registry, device: str, packet: Packet, received_at: int
-) -> Waveform:
+    feeds: Feeds, limits: LimitTable, device: str, packet: Packet, received_at: int
+) -> Stretch:
     name = f"{packet.point}:{packet.quantity}"
     number, factor, offset, late_after = feeds.resolve(device, name, packet.unit)
     length_s = (len(packet.samples) - 1) / packet.rate_hz
@@ -42,8 +42,9 @@ def _resolved(
         samples = samples.astype(np.float64) * factor + offset
         if not np.isfinite(samples).all():
             raise BadMessage(Reason.NOT_FINITE, f"{packet.unit} to the unit of the series")
-    beyond = _beyond(registry, number, samples)
-    return Waveform(
+    outside = (samples < limits.low[number]) | (samples > limits.high[number])
+    beyond = int(np.count_nonzero(outside))
+    whole = Waveform(
         series=number,
         start_at=packet.start_at,
         received_at=received_at,
@@ -52,14 +53,6 @@ def _resolved(
         flag=Flag.FAIL if beyond else Flag.GOOD,
         checks=Check.GROSS_RANGE if beyond else 0,
         beyond=beyond,
-        late=received_at - end_at > late_after,
+        late=False,
     )
-
-
-def _beyond(registry: Registry, number: int, samples: np.ndarray) -> int:
-    """How many samples no sensor on Earth reads."""
-    series = registry.series(number)
-    quantity = QUANTITIES[series.quantity]
-    factor, offset = conversion(quantity.unit, series.unit)
-    low, high = sorted((quantity.low * factor + offset, quantity.high * factor + offset))
-    return int(np.count_nonzero((samples < low) | (samples > high)))
+    return Stretch(whole, late_after)

@@ -69,9 +69,14 @@ _NO_TAGS = dict.fromkeys((*range(6), *range(21, 38), 43000, 55799), _refuse) | d
 MOST_BESIDE_BYTES = 4096
 
 
+def is_map(payload: bytes) -> bool:
+    """Whether a CBOR map begins it; SenML begins with an array."""
+    return b"\xa0" <= payload[:1] <= b"\xbf"
+
+
 def decode(payload: bytes) -> Message:
     """The packet's map. Raises BadMessage (`undecodable`)."""
-    if not b"\xa0" <= payload[:1] <= b"\xbf":
+    if not is_map(payload):
         raise BadMessage(Reason.UNDECODABLE, "no CBOR map begins it")
     file = BytesIO(payload)
     try:

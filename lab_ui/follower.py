@@ -33,6 +33,7 @@ from store import (
     registry,
     stages,
     warnings,
+    waveforms,
 )
 from store.connection import Database, connect
 from store.incidents import Incident
@@ -114,12 +115,14 @@ class Follower:
         self._positions = follow.positions(db)
         self._read_state(db)
         numbers = sorted(self._picture.registry.series_id)
-        newest = queries.latest(db, numbers, FILL_POINTS)
+        packets = waveforms.telling(waveforms.latest(db, numbers, FILL_POINTS))
+        newest = concatenate([queries.latest(db, numbers, FILL_POINTS), packets])
         self._loop.call_soon_threadsafe(self._hub.fill, newest)
 
     def _read_readings(self, db: Database) -> None:
         assert self._positions is not None
-        found = follow.batches_after(db, self._positions)
+        # Of a packet the screens show one sample: nobody could see more of them.
+        found = follow.batches_after(db, self._positions, packets=waveforms.telling)
         for batch in found:
             self._positions[batch.worker] = batch.number
         readings = concatenate([batch.readings for batch in found])

@@ -10,8 +10,10 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 
+from models import packets
 from models.engine import Engine
 from models.measures import Measures
 from records.clock import Clock, WallClock
@@ -34,6 +36,7 @@ _WAIT_S = 0.3
 # is decided so long after its arrival (microseconds): all that arrived before is visible by then.
 HOLD = 300_000
 _LINE_LIVES = 60 * SECOND
+_MOST_ROWS = 200_000
 _RETRY_S = (0.5, 1.0, 2.0, 5.0)
 
 log = logging.getLogger(__name__)
@@ -107,7 +110,7 @@ class Follower:
 
     def _started_at(self, now_at: int) -> int:
         """Now, or before the first arrival: who begins late still decides each in its time."""
-        stored = batches_after(self._db, {}, limit_rows=1)
+        stored = self._batches({}, limit_rows=1)
         arrivals = [int(b.readings.received_at.min()) for b in stored if len(b.readings)]
         return min([now_at, *(at - 1 for at in arrivals)])
 
@@ -125,7 +128,7 @@ class Follower:
         if now_at <= engine.through_at and not self._said:
             return False
         rows: list[ReadingBatch] = []
-        while found := self._due(batches_after(self._db, self._positions), now_at):
+        while found := self._due(self._batches(self._positions), now_at):
             rows += [batch.readings for batch in found]
             self._positions.update({batch.worker: batch.number for batch in found})
         self._decide(engine, concatenate(rows), now_at)
@@ -138,6 +141,13 @@ class Follower:
         self._said += said
         self._measures.decided(len(rows), said, time.monotonic() - began_s)
         self._measures.reached(engine.through_at, self._now() or now_at)
+
+    def _batches(
+        self, positions: Mapping[int, int], *, limit_rows: int = _MOST_ROWS
+    ) -> list[StoredBatch]:
+        """The next ones, with the samples of their waveform packets as rows."""
+        as_rows = partial(packets.rows, self._registry)
+        return batches_after(self._db, positions, limit_rows=limit_rows, packets=as_rows)
 
     def _due(self, found: list[StoredBatch], now_at: int) -> list[StoredBatch]:
         """Without a worker's batches from the first on that holds a row of later than now."""
@@ -153,7 +163,7 @@ class Follower:
 
     def _follow_wall(self, engine: Engine, now_at: int) -> bool:
         """The next batches; timers run up to now only once no batch is left to read."""
-        found = batches_after(self._db, self._positions)
+        found = self._batches(self._positions)
         if lines_since(self._db, now_at - _LINE_LIVES) > 1:
             now_at -= HOLD
             found = self._due(found, now_at)

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from records import times
 from records.errors import InputError
+from records.waveforms import moments
 
 AXES = ("x", "y", "z")
 # Marks a row whose file doesn't say when it was received.
@@ -236,8 +237,11 @@ def _add_packet(message: EewMessage, numbers: Numbers, rows: Rows) -> None:
             rows.left_out.add(f"{message.device_id} {axis}")
             continue
         samples: list[float] = getattr(message, axis)
-        for before, value in enumerate(reversed(samples)):
-            measured_at = last_at - round(before * times.SECOND / message.sr)
+        lead = max(len(samples) - 1, 0) / message.sr * times.SECOND
+        if lead > last_at:
+            raise ValueError(f"sr is {message.sr!r}")
+        taken_at = moments(last_at - round(lead), message.sr, np.arange(len(samples))).tolist()
+        for measured_at, value in zip(taken_at, samples, strict=True):
             rows.add(series, measured_at, received_at, value)
 
 

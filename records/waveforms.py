@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from records.times import SECOND
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Packet:
@@ -26,3 +28,14 @@ class Packet:
     start_at: int
     rate_hz: float
     samples: NDArray[np.float32] | NDArray[np.float64]
+
+
+def moments(
+    start_at: int | NDArray[np.int64], rate_hz: float | NDArray[np.float64], place: NDArray[np.intp]
+) -> NDArray[np.int64]:
+    """When samples were taken (microseconds): `start_at` + place / `rate_hz`, to the nearest one.
+
+    place  which sample of its packet each is, from 0
+    """
+    since: NDArray[np.int64] = np.rint(place / rate_hz * SECOND).astype(np.int64)
+    return start_at + since

@@ -274,7 +274,7 @@ def record(db: Database, work: Commit, done: Committed, quarantined: int) -> Non
         " INSERT INTO batch VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         (
             *counts,
-            to_datetime(work.received_at) if len(measured) else None,
+            to_datetime(work.received_at) if len(measured) or work.waveforms else None,
             work.worker,
             work.worker,
             done.number,
@@ -289,13 +289,13 @@ def record(db: Database, work: Commit, done: Committed, quarantined: int) -> Non
     )
 
 
-def count_waveforms(db: Database, worker: int, number: int, packets: int) -> None:
+def count_waveforms(db: Database, worker: int, number: int, counted: waveforms.Counted) -> None:
     """Packets of a batch, beside its readings."""
-    if packets:
+    if counted.packets:
         db.run(
             "WITH total AS (UPDATE worker SET waveforms = waveforms + %s WHERE number = %s)"
-            " UPDATE batch SET waveforms = %s WHERE worker = %s AND number = %s",
-            (packets, worker, packets, worker, number),
+            " UPDATE batch SET waveforms = %s, samples = %s WHERE worker = %s AND number = %s",
+            (counted.packets, worker, *counted, worker, number),
         )
 
 

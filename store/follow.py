@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 
-from records.readings import ReadingBatch
+from records.readings import ReadingBatch, concatenate
 from records.times import DAY, from_datetime, to_datetime
+from store import waveforms
 from store.connection import Database
 from store.packed import ROWS, SEGMENTS, rows
+from store.waveforms import Waveform
 
 _LIMIT_BATCHES = 5_000
 _SPAN = (
@@ -27,6 +29,9 @@ _ROWS = (
     " AND last_batch >= %(first)s AND first_batch <= %(last)s"
     " AND day BETWEEN %(first_day)s AND %(last_day)s"
 )
+
+# What a batch's waveform packets are to the one who follows.
+PacketRows = Callable[[Sequence[Waveform]], ReadingBatch]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,7 @@ class _Header:
     rows: int
     first: datetime | None
     last: datetime | None
+    samples: int
 
 
 def positions(db: Database) -> dict[int, int]:
@@ -55,7 +61,11 @@ def positions(db: Database) -> dict[int, int]:
 
 
 def batches_after(
-    db: Database, positions: Mapping[int, int], *, limit_rows: int = 200_000
+    db: Database,
+    positions: Mapping[int, int],
+    *,
+    limit_rows: int = 200_000,
+    packets: PacketRows | None = None,
 ) -> list[StoredBatch]:
     """Batches numbered above `positions` (by worker; none = from the first), by arrival.
 
@@ -63,10 +73,14 @@ def batches_after(
     then no more than `limit_rows` readings of each worker. Batches without readings come too.
     Where one line is cut by the limit, no other goes on to later arrivals than that one has
     reached: so who is behind takes several lines in the order of arrival.
+
+    packets  makes rows of a batch's waveform packets; without it packets are passed over
     """
     workers = [row[0] for row in db.run("SELECT number FROM worker ORDER BY number")]
+    sampled = packets is not None
     headers = {
-        worker: _headers(db, worker, positions.get(worker, 0), limit_rows) for worker in workers
+        worker: _headers(db, worker, positions.get(worker, 0), limit_rows, sampled=sampled)
+        for worker in workers
     }
     reached = [
         max(header.received_at for header in found) for found, is_cut in headers.values() if is_cut
@@ -74,7 +88,9 @@ def batches_after(
     found = [
         batch
         for worker, (line, _) in headers.items()
-        for batch in _of_worker(db, worker, _through(line, reached), positions.get(worker, 0))
+        for batch in _of_worker(
+            db, worker, _through(line, reached), positions.get(worker, 0), packets
+        )
     ]
     return sorted(found, key=lambda batch: (batch.received_at, batch.worker, batch.number))
 
@@ -94,7 +110,11 @@ def _through(line: list[_Header], reached: list[int]) -> list[_Header]:
 
 
 def _of_worker(
-    db: Database, worker: int, headers: list[_Header], position: int
+    db: Database,
+    worker: int,
+    headers: list[_Header],
+    position: int,
+    packets: PacketRows | None,
 ) -> list[StoredBatch]:
     if not headers:
         return []
@@ -104,6 +124,13 @@ def _of_worker(
     ours = (origin["worker"] == worker) & (batch > position) & (batch <= headers[-1].number)
     if not ours.all():
         readings, batch = readings.take(ours), batch[ours]
+    if packets is not None and any(header.samples for header in headers):
+        made = [
+            (number, packets(some))
+            for number, some in waveforms.of_batches(db, worker, position + 1, headers[-1].number)
+        ]
+        readings = concatenate([readings, *(some for _, some in made)])
+        batch = np.concatenate([batch, *(np.full(len(some), number) for number, some in made)])
     order = np.lexsort((readings.measured_at, readings.series, readings.received_at, batch))
     readings, batch = readings.take(order), batch[order]
     numbers = [header.number for header in headers]
@@ -116,16 +143,17 @@ def _of_worker(
 
 
 def _headers(
-    db: Database, worker: int, position: int, limit_rows: int
+    db: Database, worker: int, position: int, limit_rows: int, *, sampled: bool
 ) -> tuple[list[_Header], bool]:
     """The next batches of a line, and whether the limit cut them."""
     rows = db.run(
-        "SELECT number, received_at, stored + revised, first_measured_at, last_measured_at"
+        "SELECT number, received_at, stored + revised, first_measured_at, last_measured_at,"
+        f" {'samples' if sampled else '0'}"
         " FROM batch WHERE worker = %s AND number > %s ORDER BY number LIMIT %s",
         (worker, position, _LIMIT_BATCHES),
     )
     headers = [_Header(row[0], from_datetime(row[1]), *row[2:]) for row in rows]
-    total = np.cumsum([header.rows for header in headers])
+    total = np.cumsum([header.rows + header.samples for header in headers])
     kept = headers[: max(1, int(np.searchsorted(total, limit_rows, "right")))]
     return kept, len(kept) < len(headers) or len(headers) == _LIMIT_BATCHES
 

@@ -44,7 +44,7 @@ _REGISTRY = _each(
     *("registry", "lab", "area", "station", "device", "series", "deployment"),
     *("detector_choice", "foreign_feed", "rules"),
 )
-_READINGS = _each(READ, "batch", "reading", "revision", "packed")
+_READINGS = _each(READ, "batch", "reading", "revision", "packed", "waveform", "waveform_revision")
 _SAID = ("state", "boot", "firmware", "battery_v", "lat", "lon", "status_at")
 _SAYS = f"SELECT, UPDATE ({', '.join(_SAID)})"
 
@@ -120,7 +120,7 @@ TABLE: Mapping[str, Mapping[str, str]] = {
     | _REGISTRY
     | _READINGS
     | _each(READ, "registry_version", "device_clock", "device_position", "rollup")
-    | _each(READ, "waveform", "waveform_revision", "unnumbered")
+    | _each(READ, "unnumbered")
     | _each(READ, "quality_span", "quality_watermark", "warning", "alert_change", "incident")
     | _each(READ, "progress", "model", "model_step", "model_watch", "backtest", "model_job"),
     # Devices know the broker alone; their health check looks whether readings arrive.

@@ -5,12 +5,14 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from records.readings import ReadingBatch, empty
 from records.times import SECOND, from_datetime, to_datetime
+from records.waveforms import moments
 from store.connection import Database
 
 COLUMNS = (
@@ -59,27 +61,62 @@ class Waveform:
         return self.start_at + round((len(self.samples) - 1) / self.rate_hz * SECOND)
 
 
+def samples(packets: Sequence[Waveform]) -> ReadingBatch:
+    """Every sample as a row, packet by packet, each with the flag and checks of its packet."""
+    if not packets:
+        return empty()
+    length = np.array([len(packet.samples) for packet in packets], np.intp)
+    which = np.repeat(np.arange(len(packets)), length)
+    place = np.arange(len(which)) - np.repeat(np.cumsum(length) - length, length)
+
+    def column(name: str, dtype: type) -> NDArray[Any]:
+        return np.array([getattr(packet, name) for packet in packets], dtype)[which]
+
+    return ReadingBatch(
+        series=column("series", np.int32),
+        measured_at=moments(column("start_at", np.int64), column("rate_hz", np.float64), place),
+        received_at=column("received_at", np.int64),
+        value=np.concatenate([packet.samples for packet in packets]).astype(np.float64),
+        flag=column("flag", np.uint8),
+        checks=column("checks", np.uint16),
+        late=column("late", np.bool_),
+    )
+
+
+def telling(packets: Sequence[Waveform]) -> ReadingBatch:
+    """A row a packet: the sample that is farthest from the packet's middle value."""
+    length = np.array([len(packet.samples) for packet in packets], np.intp)
+    apart = [np.abs(packet.samples - np.median(packet.samples)).argmax() for packet in packets]
+    row: NDArray[np.intp] = np.cumsum(length) - length + np.array(apart, np.intp)
+    return samples(packets).take(row)
+
+
+class Counted(NamedTuple):
+    """How much of a batch's packets was stored, or is a revision."""
+
+    packets: int
+    samples: int
+
+
 def merge(
     db: Database, packets: Sequence[Waveform], worker: int, batch: int, *, revise: bool
-) -> int:
-    """Inside a transaction: store what is new. Returns how many packets were stored or revised.
+) -> Counted:
+    """Inside a transaction: store what is new.
 
     The same packet again changes nothing. Other content for the same key is a revision: by arrival,
     so what arrived before the stored one becomes its past. With `revise` false nothing stored
     changes.
     """
-    changed = 0
+    changed: list[int] = []
     # In one order, so that two writers can't wait for each other; equal keys stay as they came.
     for packet in sorted(packets, key=lambda packet: (packet.series, packet.start_at)):
         row = _row(packet, worker, batch)
-        if db.run(_ADD, row):
-            changed += 1
-        elif revise:
-            changed += _revise(db, packet, row, worker, batch)
-    return changed
+        if db.run(_ADD, row) or (revise and _revise(db, packet, row, worker, batch)):
+            changed.append(len(packet.samples))
+    return Counted(len(changed), sum(changed))
 
 
-def _revise(db: Database, packet: Waveform, row: tuple[Any, ...], worker: int, batch: int) -> int:
+def _revise(db: Database, packet: Waveform, row: tuple[Any, ...], worker: int, batch: int) -> bool:
     key = (packet.series, to_datetime(packet.start_at))
     where = "WHERE series = %s AND start_at = %s"
     stored = _versions(db, f"SELECT {COLUMNS} FROM waveform {where} FOR UPDATE", key)[0]
@@ -91,12 +128,12 @@ def _revise(db: Database, packet: Waveform, row: tuple[Any, ...], worker: int, b
     if stored.received_at <= packet.received_at:
         before, after = [stored], []
     if any(_same(other, packet) for other in (*before, *after)):
-        return 0
+        return False
     if not after:
         keep = f"{_KEEP} SELECT {COLUMNS}, %s, %s, %s FROM waveform {where}"
         db.run(keep, (to_datetime(packet.received_at), worker, batch, *key))
         db.run(_REPLACE, (*row, *key))
-        return 1
+        return True
     # It is the past of what is stored: true from its arrival until that of the next.
     if before:
         db.run(
@@ -110,7 +147,7 @@ def _revise(db: Database, packet: Waveform, row: tuple[Any, ...], worker: int, b
         f" UNION ALL SELECT {COLUMNS} FROM waveform_revision {where}) v WHERE received_at = %s",
         (*row, *key, *key, to_datetime(after[0].received_at)),
     )
-    return 1
+    return True
 
 
 def _row(packet: Waveform, worker: int, batch: int) -> tuple[Any, ...]:
@@ -180,6 +217,23 @@ def is_whole(data: bytes, length: int, *, wide: bool) -> bool:
         return False
 
 
+def of_batches(
+    db: Database, worker: int, first: int, last: int
+) -> list[tuple[int, list[Waveform]]]:
+    """Each of a worker's batches from `first` to `last` that has packets, with them, also with
+    those that were replaced since: a batch never changes."""
+    where = "WHERE worker = %s AND batch BETWEEN %s AND %s"
+    rows = db.run(
+        f"SELECT {COLUMNS} FROM waveform {where} UNION ALL"
+        f" SELECT {COLUMNS} FROM waveform_revision {where}",
+        (worker, first, last) * 2,
+    )
+    found: dict[int, list[Waveform]] = {}
+    for row in rows:
+        found.setdefault(row[4], []).append(_packet(row))
+    return sorted(found.items())
+
+
 def packets(db: Database, series: int, from_at: int, to_at: int) -> list[Waveform]:
     """The packets of a series with a sample from `from_at` up to before `to_at`, by start."""
     return _versions(
@@ -188,3 +242,14 @@ def packets(db: Database, series: int, from_at: int, to_at: int) -> list[Wavefor
         " WHERE series = %s AND start_at < %s AND end_at >= %s ORDER BY start_at",
         (series, to_datetime(to_at), to_datetime(from_at)),
     )
+
+
+def latest(db: Database, series: Sequence[int], count: int) -> list[Waveform]:
+    """The `count` newest packets of each of these series."""
+    rows = db.run(
+        f"SELECT {', '.join('w.' + name.strip() for name in COLUMNS.split(','))}"
+        " FROM unnest(%s::int[]) s (number), LATERAL (SELECT * FROM waveform"
+        " WHERE series = s.number ORDER BY start_at DESC LIMIT %s) w",
+        (list(series), count),
+    )
+    return [_packet(row) for row in rows]

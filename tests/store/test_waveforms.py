@@ -14,10 +14,10 @@ from records.errors import InputError
 from records.network import Network
 from records.readings import empty
 from records.times import DAY, SECOND
-from store import readings, registry, retention, rollups, sampled
+from store import follow, readings, registry, retention, rollups, sampled
 from store.connection import Database
 from store.readings import Commit, Settled
-from store.waveforms import Waveform, packets
+from store.waveforms import Waveform, latest, packets, samples, telling
 
 T0 = 1_763_900_000 * SECOND
 RATE = 100.0
@@ -184,3 +184,51 @@ def test_packets_past_keeping_go_with_the_readings_of_their_days(
     assert not retention.drop_before(db, day + 1)
     assert [one.samples.tolist() for one in packets(db, 1, 0, 2 * T0)] == [[3, 4]]
     assert db.run("SELECT count(*) FROM waveform_revision") == [(0,)]
+
+
+def rows(found: list[follow.StoredBatch]) -> list[list[tuple[int, int, float]]]:
+    """Of each batch (arrival, microseconds after T0, value) of its rows."""
+    return [
+        list(
+            zip(
+                ((one.readings.received_at - T0) // SECOND).tolist(),
+                (one.readings.measured_at - T0).tolist(),
+                one.readings.value.tolist(),
+                strict=True,
+            )
+        )
+        for one in found
+    ]
+
+
+@pytest.mark.promise("R4")
+def test_who_follows_batches_gets_every_sample_at_its_time_also_what_was_replaced_since(
+    db: Database,
+) -> None:
+    store(db, packet(0, 1.0, 2.0, 3.0), packet(3, 9.0, rate=3.0, at=2))
+    before = rows(follow.batches_after(db, {}, packets=samples))
+    assert before == [[(1, 0, 1.0), (1, 10_000, 2.0), (1, 20_000, 3.0), (2, 1_000_000, 9.0)]]
+    store(db, packet(0, 1.0, 2.0, 3.0, at=3), packet(0, 7.0, at=4))
+    assert rows(follow.batches_after(db, {}, packets=samples)) == [*before, [(4, 0, 7.0)]]
+    assert rows(follow.batches_after(db, {0: 1}, packets=samples)) == [[(4, 0, 7.0)]]
+    assert rows(follow.batches_after(db, {})) == [[], []]
+
+
+def test_samples_count_where_a_follower_s_turn_is_bounded(db: Database) -> None:
+    for number in range(4):
+        store(db, packet(10.0 * number, *range(10)))
+
+    def turn(limit_rows: int, **options: Any) -> list[int]:
+        return [b.number for b in follow.batches_after(db, {}, limit_rows=limit_rows, **options)]
+
+    assert turn(20, packets=samples) == [1, 2]
+    assert turn(1, packets=samples) == [1]
+    assert turn(20) == [1, 2, 3, 4]
+
+
+def test_a_row_a_packet_tells_what_stands_out_of_it(db: Database) -> None:
+    store(db, packet(0, 5.0, 5.1, -30.0, 4.9), packet(4, 1.0, 2.0, 1.0))
+    shown = rows(follow.batches_after(db, {}, packets=telling))
+    assert shown == [[(1, 20_000, -30.0), (1, 50_000, 2.0)]]
+    assert [one.start_at - T0 for one in latest(db, [1, 2], 1)] == [40_000]
+    assert len(telling([])) == len(samples([])) == 0
