@@ -23,8 +23,9 @@ import msgspec
 
 from bench import overload, publisher, scaling
 from bench.child import started
-from bench.servers import KINDS, MOSQUITTO, broker, database, free_port, network
+from bench.servers import KINDS, MOSQUITTO, broker, database, network
 from ingest.intake import Arrival, Intake
+from records.ports import free_port
 from records.times import DAY, SECOND
 from store import registry, stages
 from store.binary import STORED, pack

@@ -26,7 +26,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 from bench.child import started
 from bench.ingest import LEAD_BYTES, WAIT_S, allow, table
 from bench.publisher import payload
-from bench.servers import KINDS, LIVE_DEVICE, broker, database, free_port
+from bench.servers import KINDS, LIVE_DEVICE, broker, database
+from records.ports import free_port
 from records.times import SECOND
 from store import stages
 from store.connection import Database, connect

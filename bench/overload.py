@@ -22,7 +22,7 @@ import msgspec
 import numpy as np
 
 from bench.child import started
-from bench.servers import broker, database, free_port, hall
+from bench.servers import broker, database, hall
 from devices.buffer import Buffer
 from devices.device import Firmware, Receipt
 from devices.link import Access, Link
@@ -31,6 +31,7 @@ from devices.senml import Value
 from ingest.service import Service
 from records.clock import WallClock
 from records.network import Network
+from records.ports import free_port
 from records.settings import BrokerAddress, Secret, Settings
 from records.times import SECOND
 from store import readings, stages

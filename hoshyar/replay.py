@@ -17,12 +17,13 @@ from hoshyar.interrupts import Interrupts
 from hoshyar.lockstep import Lead
 from hoshyar.playing import Player
 from hoshyar.supervisor import supervised
-from hoshyar.system import System, free_port, read_settings
+from hoshyar.system import System, read_settings
 from hoshyar.words import say
 from models.binding import bind
 from records.case import Case, Message
 from records.clock import ScenarioClock
 from records.errors import InputError, SettingsError
+from records.ports import free_port
 from records.statements import AlertChange
 from records.times import SECOND, text
 from store import clock, incidents, registry

@@ -6,7 +6,6 @@ import os
 import secrets
 import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from hoshyar.database import EmbeddedDatabase
@@ -15,6 +14,7 @@ from hoshyar.processes import Lifeline, Process
 from hoshyar.supervisor import Supervisor
 from records.clock import WallClock
 from records.errors import SettingsError
+from records.ports import free_port
 from records.settings import Settings
 from store import roles
 
@@ -82,7 +82,7 @@ class System:
 
     def start_measured(self, name: str, *arguments: str) -> None:
         """As `start_stage`, for a stage that says its measures: on a free port of 127.0.0.1."""
-        address = f"127.0.0.1:{listening_port()}"
+        address = f"127.0.0.1:{free_port()}"
         self.addresses[f"{name} metrics"] = f"http://{address}/metrics"
         self._start(name, arguments, {**self.environment, "HOSHYAR_METRICS": address})
 
@@ -130,22 +130,6 @@ def need_free(host: str, port: int, what: str, option: str) -> None:
                 f"port {port} on {host}, for {what}, can't be had ({error.strerror}): end the"
                 f" program that has it, or name another port with {option}"
             ) from error
-
-
-def listening_port() -> int:
-    """A free port on 127.0.0.1 that no outgoing connection is given before somebody listens."""
-    while True:
-        with socket.socket() as probe, suppress(OSError):
-            # Linux gives outgoing connections those from 32768 on.
-            probe.bind(("127.0.0.1", 20_000 + secrets.randbelow(12_000)))
-            return int(probe.getsockname()[1])
-
-
-def free_port() -> int:
-    """A port on 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def read_settings(data: Path | None = None, **given: object) -> tuple[Settings, dict[str, str]]:

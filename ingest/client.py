@@ -103,6 +103,10 @@ class BulkClient(mqtt.Client):
         self._loop_rc_handle(MQTTErrorCode.MQTT_ERR_CONN_LOST)
         return False
 
+    def drop(self) -> None:
+        """Give up a connection over which no answer comes."""
+        self._loop_rc_handle(MQTTErrorCode.MQTT_ERR_CONN_LOST)
+
     def take(self) -> list[Delivery]:
         """What came since the last call, in order of arrival."""
         deliveries, self._deliveries = self._deliveries, []

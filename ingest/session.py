@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _RETRY_S = (0.1, 5.0)
 # One turn reads no more than about this of a session, so that each gets its turn.
 _TURN_READS = 8
+# A broker that has not answered what we asked by then is asked again, over a new connection.
+_ANSWER_S = 10.0
 # Filters a SUBSCRIBE: a broker limits the size of a packet.
 _FILTERS_AT_ONCE = 500
 
@@ -63,6 +65,7 @@ class Session:
         self._generation = 0
         self._retry_at_s = 0.0
         self._pause_s = _RETRY_S[0]
+        self._answer_by_s = float("inf")
         self.trouble = "not connected yet"
         self.more = False
 
@@ -103,6 +106,8 @@ class Session:
             while reads < _TURN_READS and self._client.socket() and self._client.read():
                 reads += 1
             self.more = reads == _TURN_READS
+            if self.trouble and not self.more and self._monotonic() >= self._answer_by_s:
+                self._client.drop()
         if self._client.want_write():
             self._client.loop_write()
         self._client.loop_misc()
@@ -133,6 +138,7 @@ class Session:
         self._pause()
         try:
             self._client.open()
+            self._answer_by_s = self._monotonic() + _ANSWER_S
         except OSError as error:
             self._say(f"the broker can't be reached: {error}")
 
@@ -164,6 +170,7 @@ class Session:
             _, mid = self._client.subscribe([(topic, 1) for topic in some])
             if mid is not None:
                 self._asked[mid] = some
+                self._answer_by_s = self._monotonic() + _ANSWER_S
         self._granted = not self._asked
         if self._asked:
             self.trouble = "not subscribed yet"

@@ -10,7 +10,6 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from records.errors import SettingsError, StoreUnavailable
+from records.ports import free_port
 from store.cluster import DATABASE, ROLE, Cluster, write
 from store.programs import ENVIRONMENT, Programs, User, explain, from_wheel
 from store.session import open_session
@@ -170,9 +170,9 @@ class EmbeddedServer:
     def _port(self, *, first: bool) -> int:
         """The last run's port, so that who knew the address finds the server again; then others."""
         try:
-            return int((self._cluster.home / "address").read_text()) if first else _free_port()
+            return int((self._cluster.home / "address").read_text()) if first else free_port()
         except (OSError, ValueError):
-            return _free_port()
+            return free_port()
 
     @property
     def _log(self) -> Path:
@@ -227,9 +227,3 @@ def _take(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

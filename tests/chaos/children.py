@@ -46,6 +46,13 @@ class Child:
         process = self._process
         return process.pid if process and process.returncode is None else None
 
+    def lives(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def last_words(self) -> str:
+        """The end of what it and those before it wrote."""
+        return self._log.read_text(errors="replace")[-2000:] or "none"
+
     def signal(self, number: int) -> None:
         """Send it a signal where it lives."""
         if self.pid is not None:

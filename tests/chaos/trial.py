@@ -18,6 +18,7 @@ import psycopg
 
 from records.errors import StoreUnavailable
 from records.network import Device, Lab, Network, Series, Station
+from records.ports import free_port
 from store import registry
 from store.connection import connect
 from tests.chaos import services
@@ -70,7 +71,7 @@ class Trial:
         self._links: dict[str, Relay] = {}
         self._children: dict[str, Child] = {}
         self._disks: dict[str, tuple[SmallDisk, float]] = {}
-        self._broker_port = _free_port()
+        self._broker_port = free_port()
         try:
             self._lay_links()
             self._make_children(planted)
@@ -177,13 +178,20 @@ class Trial:
 
     def _begin(self) -> None:
         """Ingest first: until it has subscribed a broker has nobody to keep messages for."""
-        self._children["broker"].start()
-        _until(lambda: _listens(self._broker_port), "the broker", READY_S)
-        self._children["ingest"].start()
-        _until(self._ingest_runs, "ingest", READY_S)
+        self._up("broker", lambda: _listens(self._broker_port))
+        self._up("ingest", self._ingest_runs)
         for name, child in self._children.items():
             if name.startswith("site"):
                 child.start()
+
+    def _up(self, name: str, ready: Callable[[], object]) -> None:
+        child = self._children[name]
+        child.start()
+        try:
+            _until(lambda: child.lives() and ready(), name, READY_S)
+        except NotReady as error:
+            end = "still runs" if child.lives() else "has ended"
+            raise NotReady(f"{error}; it {end}, its last words: {child.last_words()}") from None
 
     def _ingest_runs(self) -> bool:
         with psycopg.connect(self._server.dsn(self._database)) as connection:
@@ -312,9 +320,3 @@ def _listens(port: int) -> bool:
     except OSError:
         return False
     return True
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -6,7 +6,6 @@ import json
 import os
 import queue
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -28,11 +27,6 @@ def environment() -> dict[str, str]:
     """What a fresh shell has: no setting of ours, and the code of this checkout."""
     ours = {k: v for k, v in os.environ.items() if not k.startswith("HOSHYAR_")}
     return {**ours, "PYTHONPATH": str(ROOT)}
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return int(listening.getsockname()[1])
 
 
 def until(true: Callable[[], Any], what: str, timeout_s: float = PATIENCE_S) -> Any:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from hoshyar import broker
+from records.ports import free_port
 
 WAIT_S = 20.0
 COMMAND = (sys.executable, "-m", "hoshyar.broker")
@@ -17,12 +18,6 @@ COMMAND = (sys.executable, "-m", "hoshyar.broker")
 def environment(folder: Path, port: int, **more: str) -> dict[str, str]:
     given = {"HOSHYAR_HOME": str(folder), "HOSHYAR_BROKER_PORT": str(port)}
     return {**os.environ, **given, **more}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_it_answers_while_it_runs_and_leaves_cleanly(tmp_path: Path) -> None:

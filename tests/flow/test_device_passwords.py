@@ -13,8 +13,9 @@ import pytest
 from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
+from records.ports import free_port
 from tests import needs
-from tests.flow.running import free_port, until
+from tests.flow.running import until
 from tests.flow.test_commands import NETWORK, answer, command, enrolled
 
 __all__ = ["enrolled"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,16 +16,11 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from devices.network import network
+from records.ports import free_port
 from tests.flow.conftest import RunningBroker
 
 HOST = "127.0.0.1"
 PATIENCE_S = 40.0
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind((HOST, 0))
-        return int(found.getsockname()[1])
 
 
 class Children:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import ssl
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from hoshyar.credentials import PasswordFile
 from ingest.service import Service
 from records.clock import WallClock
 from records.network import Device, Lab, Network, Series, Station
+from records.ports import free_port
 from records.settings import Settings
 from records.times import SECOND
 from store import figures, registry, stages
@@ -41,12 +41,6 @@ NETWORK = Network(
 def make_secrets(folder: Path) -> None:
     script = str(ROOT / "scripts/make-secrets")
     subprocess.run([sys.executable, script, "--folder", str(folder)], check=True)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from models.engine import Engine
 from records.clock import ScenarioClock, WallClock
 from records.levels import Level
 from records.network import Area, DetectorChoice, Device, Lab, Network, Series, Station, Thresholds
+from records.ports import free_port
 from records.readings import ReadingBatch
 from records.statements import HazardWarning
 from records.times import SECOND
@@ -25,7 +26,7 @@ from store import clock, readings, registry, stages, warnings
 from store.connection import Database, connect
 from store.readings import Commit
 from tests.databases import as_stage
-from tests.flow.running import free_port, until
+from tests.flow.running import until
 
 FOLDER = Path(__file__).parents[2]
 START = 1_700_000_000 * SECOND

@@ -20,6 +20,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from hoshyar.credentials import PasswordFile
+from records.ports import free_port
 from records.settings import TABLE
 from tests import needs
 
@@ -87,14 +88,6 @@ class Client:
         self.client.loop_stop()
 
 
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
-
-
 def make_secrets(folder: Path) -> None:
     subprocess.run(
         [sys.executable, ROOT / "scripts/make-secrets", "--folder", folder],
@@ -114,7 +107,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     for stage in ("ingest", "alerts", "devices"):
         lines = dict(line.split("=", 1) for line in (secrets / f"{stage}.env").read_text().split())
         words[lines["HOSHYAR_BROKER_USER"]] = lines["HOSHYAR_BROKER_PASSWORD"]
-    device_port, stage_port = free_ports(2)
+    device_port, stage_port = free_port(), free_port()
     (folder / "data").mkdir()
     text = (ROOT / "docker/mosquitto/mosquitto.conf").read_text()
     for ours, here in {

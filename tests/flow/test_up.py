@@ -16,8 +16,9 @@ import psutil
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
+from records.ports import free_port
 from tests.flow.conftest import RunningBroker
-from tests.flow.running import Command, assert_measured, free_port, gone, run, status, until
+from tests.flow.running import Command, assert_measured, gone, run, status, until
 
 PARTS = ["broker", "database", "ingest", "devices", "models", "alerts", "lab_ui", "upkeep"]
 

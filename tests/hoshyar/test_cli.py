@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from hoshyar.system import free_port
+from records.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 
