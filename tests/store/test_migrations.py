@@ -162,3 +162,7 @@ def test_numbers_of_migrations_are_contiguous() -> None:
 def test_the_first_schema_is_frozen() -> None:
     frozen = "fae93bc67b41b2b65cec3984ecd90875c3b937c4b70e5d2b5839302631f0f30b"
     assert migrations.known()[0].sha256 == frozen
+
+
+def test_migrations_are_numbered_one_after_the_other() -> None:
+    assert [m.number for m in migrations.known()] == list(range(1, migrations.SCHEMA_VERSION + 1))
