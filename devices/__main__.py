@@ -113,6 +113,18 @@ def _lines(found: Truth) -> list[str]:
                 f"{course.lowest:g} to {course.highest:g} {course.unit}, "
                 f"highest at +{course.highest_s:g} s" + (f" ({crossed})" if crossed else "")
             )
+    if found.quake is not None:
+        quake = found.quake
+        lines.append(
+            f"magnitude {quake.magnitude:g} at {quake.lat:g}, {quake.lon:g}, {quake.depth_km:g} km "
+            f"deep, +{quake.origin_s:g} s"
+        )
+        lines += [
+            f"{one.device}: {one.distance_km:g} km, P +{one.p_s:g} s, S +{one.s_s:g} s, at most "
+            f"{one.strongest_gal:g} Gal at +{one.strongest_s:g} s, clock off by "
+            f"{one.clock_offset_s:g} s"
+            for one in quake.shaking
+        ]
     return lines
 
 

@@ -15,7 +15,9 @@ import msgspec
 
 from devices.buffer import Buffer, Key, Message
 from devices.ranges import Range, covers, merged, outside
+from devices import waveform
 from devices.senml import Value, encode
+from devices.waveform import Stretch
 from records.times import SECOND
 
 BURST = 50  # Messages given out in one go, so that one device's backlog delays no other.
@@ -37,7 +39,7 @@ class Receipt(msgspec.Struct, frozen=True):
 
 
 class Outgoing(NamedTuple):
-    """A message to publish now: `channel` is `readings` or `backlog`."""
+    """A message to publish now: `channel` is `readings`, `waveform` or `backlog`."""
 
     channel: str
     key: Key
@@ -70,13 +72,20 @@ class Firmware:
     def record(self, measured_at: int, values: Sequence[Value]) -> Key:
         """Number a sample, write it into the buffer, make room where it is full."""
         key = Key(self.boot, self.next_seq)
-        payload = encode(self.device, *key, measured_at, values)
-        self._buffer.append(self.device, Message(key, measured_at, payload))
+        return self._keep(Message(key, measured_at, encode(self.device, *key, measured_at, values)))
+
+    def record_stretch(self, stretch: Stretch) -> Key:
+        """As `record`, for evenly spaced samples."""
+        key = Key(self.boot, self.next_seq)
+        return self._keep(Message(key, stretch.start_at, waveform.encode(*key, stretch)))
+
+    def _keep(self, message: Message) -> Key:
+        self._buffer.append(self.device, message)
         self.next_seq += 1
         self._held += 1
         if self._held > self._capacity:
             self._make_room()
-        return key
+        return message.key
 
     def connected(self, now_at: int) -> None:
         """A new connection: what no receipt covers is sent again, the newest first by lane."""
@@ -157,7 +166,8 @@ class Firmware:
 
     def _lane(self, message: Message, now_at: int) -> Outgoing:
         late = now_at - message.written_at > self._late_after
-        return Outgoing("backlog" if late else "readings", message.key, message.payload)
+        live = "waveform" if waveform.is_packet(message.payload) else "readings"
+        return Outgoing("backlog" if late else live, message.key, message.payload)
 
     def _make_room(self) -> None:
         """Let the oldest tenth go at once, so that it doesn't happen at each sample."""

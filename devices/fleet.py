@@ -10,14 +10,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from devices.accelerometers import AXES, QUANTITY, UNIT, Accelerometer
 from devices.buffer import Buffer
 from devices.instruments import Instrument
 from devices.link import Link
 from devices.senml import Value
 from devices.upkeep import DeviceClock
+from devices.waveform import Stretch
 from devices.world import World
 from records.clock import Clock
 from records.times import SECOND, grid_after
+from records.waveforms import moments
 
 log = logging.getLogger("devices")
 
@@ -55,13 +58,39 @@ class Unit:
         due = (shown - self.next_at) // self.interval + 1
         self.next_at += max(due - CATCH_UP, 0) * self.interval
         for _ in range(max(min(due, CATCH_UP), 0)):
-            moment = np.array([self.clock.true_moment(self.next_at)], np.int64)
-            values = [
-                Value(row.quantity, row.point, row.unit, float(world.measured(row, moment)[0]))
-                for row in self.rows
-            ]
-            self.link.firmware.record(self.next_at, values)
+            self.take(world)
             self.next_at += self.interval
+
+    def take(self, world: World) -> None:
+        """The sample of `next_at`."""
+        moment = np.array([self.clock.true_moment(self.next_at)], np.int64)
+        values = [
+            Value(row.quantity, row.point, row.unit, float(world.measured(row, moment)[0]))
+            for row in self.rows
+        ]
+        self.link.firmware.record(self.next_at, values)
+
+
+@dataclass
+class PacketUnit(Unit):
+    """A device that sends what it sampled up to `next_at` as packets, one an axis."""
+
+    row: Accelerometer
+
+    @property
+    def interval(self) -> int:
+        return round(self.row.packet_s * SECOND)
+
+    def take(self, world: World) -> None:
+        """The stretch that ends before `next_at`. Within it the clock runs evenly."""
+        start_at = self.next_at - self.interval
+        place = np.arange(round(self.row.packet_s * self.row.rate_hz))
+        true_at = moments(self.clock.true_moment(start_at), self.row.rate_hz, place)
+        for axis in AXES:
+            samples = world.samples(self.row, axis, true_at)
+            self.link.firmware.record_stretch(
+                Stretch(QUANTITY, axis, UNIT, start_at, self.row.rate_hz, samples)
+            )
 
 
 class Fleet:

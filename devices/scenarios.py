@@ -14,6 +14,7 @@ class Scenario(StrEnum):
     LAKE_OUTBURST = "lake-outburst"
     BEARING_FAILURE = "bearing-failure"
     TSUNAMI = "tsunami"
+    EARTHQUAKE = "earthquake"
 
 
 # The moraine creeps visibly from here on, and the dam opens at the second moment.
@@ -21,5 +22,5 @@ CREEP_S = 20.0
 OUTBURST_S = 45.0
 # The first bearing of the plant begins to fail.
 BEARING_S = 60.0
-# The sea bed moves.
+# The sea bed moves, or the ground under the mountains.
 QUAKE_S = 60.0

@@ -14,7 +14,8 @@ import msgspec
 
 from devices.buffer import Buffer
 from devices.device import Firmware
-from devices.fleet import Fleet, Unit
+from devices.accelerometers import ACCELEROMETERS
+from devices.fleet import Fleet, PacketUnit, Unit
 from devices.instruments import INSTRUMENTS
 from devices.link import Access, Link
 from devices.network import LATE_AFTER_S
@@ -88,7 +89,8 @@ class Simulation:
         world = World(settings.seed, scenario, self._run.start_at)
         broker = settings.broker or BrokerAddress("127.0.0.1", settings.broker_port, tls=False)
         access = Access(broker, settings.broker_user, settings.broker_password, settings.broker_ca)
-        units = _units(settings.seed, self._buffer, self._selector, access, clock)
+        linking = Linking(settings.seed, scenario, self._buffer, self._selector, access, clock)
+        units = linking.units()
         self._fleet = Fleet(units, world, self._buffer, clock, self._selector, self._keep_alive)
         _write(self._folder / "truth.json", truth(settings.seed, scenario, self._run.start_at))
         log.info(
@@ -110,31 +112,53 @@ class Simulation:
         self._buffer.keep_note("run", _text(self._run))
 
 
-def _units(
-    seed: int, buffer: Buffer, selector: selectors.BaseSelector, access: Access, clock: Clock
-) -> list[Unit]:
-    places = {station.id: station for station in stations()}
-    units = []
-    for device, found in groupby(INSTRUMENTS, key=lambda row: row.device):
-        rows = list(found)
-        own = DeviceClock.of(seed, device)
+class Linking:
+    """Gives every device of the fleet its clock, firmware and connection."""
 
-        def shown(own: DeviceClock = own) -> int:
-            return own.read(clock.now())
+    def __init__(
+        self,
+        seed: int,
+        scenario: Scenario,
+        buffer: Buffer,
+        selector: selectors.BaseSelector,
+        access: Access,
+        clock: Clock,
+    ) -> None:
+        self._seed, self._scenario = seed, scenario
+        self._buffer, self._selector = buffer, selector
+        self._access, self._clock = access, clock
+        self._places = {station.id: station for station in stations()}
+
+    def units(self) -> list[Unit]:
+        units: list[Unit] = []
+        for device, found in groupby(INSTRUMENTS, key=lambda row: row.device):
+            rows = list(found)
+            units.append(Unit(rows, *self._linked(device, rows[0].station, rows[0].interval_s)))
+        for row in ACCELEROMETERS:
+            linked = self._linked(row.device, row.station, row.packet_s)
+            units.append(PacketUnit((), *linked, row))
+        return units
+
+    def _linked(
+        self, device: str, station: str, interval_s: float
+    ) -> tuple[DeviceClock, Link, int]:
+        """Its clock, its link, and the device time of its first sample."""
+        own = DeviceClock.of(self._seed, device, self._scenario)
+
+        def shown() -> int:
+            return own.read(self._clock.now())
 
         firmware = Firmware(
             device,
-            buffer,
+            self._buffer,
             late_after_s=LATE_AFTER_S,
             capacity=CAPACITY,
-            first_boot=first_boot(clock.now()),
+            first_boot=first_boot(self._clock.now()),
         )
-        place = places[rows[0].station]
-        status = partial(_status, seed, device, place, clock)
-        link = Link(place.lab, firmware, access, selector, status, shown)
-        begin_at = grid_after(shown(), round(rows[0].interval_s * SECOND))
-        units.append(Unit(rows, own, link, begin_at))
-    return units
+        place = self._places[station]
+        status = partial(_status, self._seed, device, place, self._clock)
+        link = Link(place.lab, firmware, self._access, self._selector, status, shown)
+        return own, link, grid_after(shown(), round(interval_s * SECOND))
 
 
 def _status(seed: int, device: str, place: Station, clock: Clock) -> dict[str, Any]:

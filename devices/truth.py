@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
+from devices.accelerometers import ACCELEROMETERS, AXES, Accelerometer
 from devices.instruments import INSTRUMENTS, Instrument
 from devices.laws import COAST
 from devices.river import LAG_S
+from devices.places import stations
 from devices.scenarios import BEARING_S, CREEP_S, OUTBURST_S, QUAKE_S, Scenario
+from devices.seismic import P_MS, S_MS
+from devices.upkeep import DeviceClock
 from devices.world import World
 from records.levels import Hazard
 from records.network import Record
 from records.times import SECOND
 
 HORIZON_S = 7200
+FELT_S = 60.0
 
 
 class Event(Record, frozen=True):
@@ -43,12 +48,37 @@ class Course(Record, frozen=True):
     crossed_s: dict[str, float] = {}
 
 
+class Shaking(Record, frozen=True):
+    """What an accelerometer feels: arrivals in s after the start, the strongest of all axes."""
+
+    device: str
+    station: str
+    distance_km: float
+    p_s: float
+    s_s: float
+    strongest_gal: float
+    strongest_s: float
+    clock_offset_s: float
+
+
+class Quake(Record, frozen=True):
+    """The source (degrees, km, moment magnitude, s after the start) and what it does."""
+
+    lat: float
+    lon: float
+    depth_km: float
+    magnitude: float
+    origin_s: float
+    shaking: tuple[Shaking, ...]
+
+
 class Truth(Record, frozen=True):
     scenario: str
     seed: int
     start_at: int
     events: tuple[Event, ...]
     courses: tuple[Course, ...]
+    quake: Quake | None = None
 
 
 _EVENTS = {
@@ -58,6 +88,7 @@ _EVENTS = {
     ),
     Scenario.BEARING_FAILURE: (Event(hazard=Hazard.PLANT_FAULT, area="plant", begin_s=BEARING_S),),
     Scenario.TSUNAMI: (Event(hazard=Hazard.TSUNAMI, area="makran-coast", begin_s=QUAKE_S),),
+    Scenario.EARTHQUAKE: (Event(hazard=Hazard.EARTHQUAKE, area="gilgit", begin_s=QUAKE_S),),
 }
 
 
@@ -71,6 +102,39 @@ def truth(seed: int, scenario: Scenario, start_at: int) -> Truth:
         start_at=start_at,
         events=_EVENTS[scenario],
         courses=tuple(_course(world, quiet, row) for row in INSTRUMENTS),
+        quake=_quake(world, seed) if scenario is Scenario.EARTHQUAKE else None,
+    )
+
+
+def _quake(world: World, seed: int) -> Quake:
+    source = world.earthquake.source
+    return Quake(
+        lat=source.lat,
+        lon=source.lon,
+        depth_km=source.depth_km,
+        magnitude=source.magnitude,
+        origin_s=source.origin_s,
+        shaking=tuple(_shaking(world, seed, row) for row in ACCELEROMETERS),
+    )
+
+
+def _shaking(world: World, seed: int, row: Accelerometer) -> Shaking:
+    place = next(station for station in stations() if station.id == row.station)
+    source = world.earthquake.source
+    felt_s = source.origin_s + np.arange(0.0, FELT_S, 1.0 / row.rate_hz)
+    seconds = world.start_at / SECOND + felt_s
+    felt = [np.abs(world.earthquake.ground(seconds, place, axis)) for axis in AXES]
+    strongest = np.max(felt, axis=0)
+    clock = DeviceClock.of(seed, row.device, world.scenario)
+    return Shaking(
+        device=row.device,
+        station=row.station,
+        distance_km=round(source.distance_m(place) / 1000.0, 2),
+        p_s=round(source.arrival_s(place, P_MS), 2),
+        s_s=round(source.arrival_s(place, S_MS), 2),
+        strongest_gal=round(float(strongest.max()), 2),
+        strongest_s=round(float(felt_s[strongest.argmax()]), 2),
+        clock_offset_s=round(clock.offset(world.start_at) / SECOND, 3),
     )
 
 

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from devices.noise import key, uniform
+from devices.scenarios import Scenario
 from devices.weather import DAY_S, LOCAL_S
 from records.times import SECOND
 
 SYNC_S = 6 * 3600.0
 # Never set since it was deployed: its clock is slow, and everybody has to live with it.
 SLOW_CLOCKS = {"buoy-2": -20.0}
+# In an earthquake one of the accelerometers has lost half an hour, as real ones have.
+SLOWEST_CLOCKS = {"quake-gorge": -1800.0}
 
 
 @dataclass(frozen=True)
@@ -26,10 +29,11 @@ class DeviceClock:
     drift: float
 
     @classmethod
-    def of(cls, seed: int, device: str) -> DeviceClock:
+    def of(cls, seed: int, device: str, scenario: Scenario = Scenario.QUIET) -> DeviceClock:
         """Within 0.2 s of the truth when set, and off by at most 10 s in a million."""
         bias, rate = uniform(key(seed, f"clock/{device}"), np.arange(2))
-        return cls(0.4 * bias - 0.2 + SLOW_CLOCKS.get(device, 0.0), (2.0 * rate - 1.0) * 1e-5)
+        slow = SLOW_CLOCKS | (SLOWEST_CLOCKS if scenario is Scenario.EARTHQUAKE else {})
+        return cls(0.4 * bias - 0.2 + slow.get(device, 0.0), (2.0 * rate - 1.0) * 1e-5)
 
     def offset(self, true_at: int) -> int:
         """Device time less true time [microseconds]."""

@@ -9,13 +9,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from devices.accelerometers import ACCELEROMETERS, AXES, Accelerometer
 from devices.instruments import INSTRUMENTS, Instrument
 from devices.laws import Law, coast_laws, plant_laws, valley_laws
-from devices.noise import Floats, autoregressive, key, quantise
+from devices.noise import Floats, autoregressive, key, quantise, uniform
+from devices.places import stations
 from devices.plant import Plant
 from devices.river import River
 from devices.scenarios import Scenario
 from devices.sea import Air
+from devices.seismic import Earthquake
 from devices.slope import Slope
 from devices.tsunami import Tsunami
 from devices.weather import Weather
@@ -45,7 +48,11 @@ class World:
             **plant_laws(plant),
             **coast_laws(seed, weather, Air(seed), tsunami),
         }
-        self._noise = {row.series: key(seed, f"sensor/{row.series}") for row in INSTRUMENTS}
+        self.earthquake = Earthquake(seed, start_s, happens=scenario is Scenario.EARTHQUAKE)
+        self._places = {station.id: station for station in stations()}
+        axes = [row.series(axis) for row in ACCELEROMETERS for axis in AXES]
+        measuring = [*(row.series for row in INSTRUMENTS), *axes]
+        self._noise = {name: key(seed, f"sensor/{name}") for name in measuring}
 
     def truth(self, series: str, moments: Moments) -> Floats:
         """True values at these moments, in the unit of the series. Raises KeyError."""
@@ -60,3 +67,12 @@ class World:
         if row.quantity in _NEVER_NEGATIVE:
             values = np.maximum(values, 0.0)
         return quantise(values, row.resolution)
+
+    def samples(self, row: Accelerometer, axis: str, moments: Moments) -> Floats:
+        """What an axis reads, Gal: ground, noise, and an offset, since it never stands level."""
+        stream = self._noise[row.series(axis)]
+        index = np.rint(moments * (row.rate_hz / 1e6)).astype(np.int64)
+        (tilted,) = uniform(stream + 1, np.zeros(1, np.int64))
+        ground = self.earthquake.ground(moments / 1e6, self._places[row.station], axis)
+        read = ground + row.noise * autoregressive(stream, index, 0.3) + 4.0 * tilted - 2.0
+        return np.round(read / row.resolution) * row.resolution

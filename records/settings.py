@@ -106,7 +106,7 @@ class Setting:
 
 
 # As `devices` plays them; here, so that a wrong word is known before anything starts.
-SCENARIOS = ("quiet", "lake-outburst", "bearing-failure", "tsunami")
+SCENARIOS = ("quiet", "lake-outburst", "bearing-failure", "tsunami", "earthquake")
 
 TABLE: dict[str, Setting] = {
     "home": Setting(

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from devices.__main__ import main
+from devices.accelerometers import ACCELEROMETERS
 from devices.instruments import DEVICES, INSTRUMENTS
 from devices.network import network
 from devices.scenarios import Scenario
@@ -19,10 +20,12 @@ from records.times import DAY, SECOND
 START_AT = 1_782_864_000_000_000
 
 
-def test_the_network_has_thirty_simulated_devices_and_sixty_series() -> None:
+def test_the_network_has_thirty_gauges_and_five_accelerometers_all_simulated() -> None:
     found = network()
-    assert len(found.device) == len(DEVICES) == 30
-    assert len(found.series) == 60
+    assert len(DEVICES) == 30
+    assert len(ACCELEROMETERS) == 5
+    assert len(found.device) == 35
+    assert len(found.series) == 60 + 5 * 3
     assert all(device.simulated for device in found.device)
     assert {lab.id for lab in found.lab} == {"gilgit", "gwadar"}
 
@@ -132,7 +135,7 @@ def test_quiet_has_no_event_and_crosses_nothing() -> None:
 
 def test_the_command_prints_the_network_and_the_truth(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["network", "--json"], {}) == 0
-    assert len(json.loads(capsys.readouterr().out)["series"]) == 60
+    assert len(json.loads(capsys.readouterr().out)["series"]) == 75
     assert main(["truth", "--scenario", "tsunami", "--seed", "3", "--json"], {}) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["events"] == [{"hazard": "tsunami", "area": "makran-coast", "begin_s": 60.0}]

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import cbor2
 import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
@@ -73,12 +74,17 @@ class Server:
         self.client = client
 
     def _subscribe(self, client: mqtt.Client, *_: object) -> None:
-        for channel in ("readings", "backlog", "status"):
+        for channel in ("readings", "waveform", "backlog", "status"):
             client.subscribe(f"hoshyar/v1/+/+/{channel}", 1)
 
     def _take(self, _client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
         _, _, lab, device, channel = message.topic.split("/")
         self.labs[device] = lab
+        if message.payload[:1] >= b"\xa0":
+            packet = cbor2.loads(message.payload)
+            self.messages.append((device, channel, packet["boot"], packet["seq"]))
+            self.values.add(f"{device}/{packet['n']}")
+            return
         said = json.loads(message.payload)
         if channel == "status":
             self.statuses[device] = said
@@ -122,11 +128,11 @@ def server(broker: RunningBroker) -> Iterator[Server]:
     found.close()
 
 
-def test_sixty_series_come_from_thirty_devices_that_are_online(
+def test_all_series_come_from_devices_that_are_online(
     children: Children, server: Server
 ) -> None:
     children.start("devices")
-    eventually(lambda: len(server.values) == 60 and len(server.statuses) == 30)
+    eventually(lambda: len(server.values) == 75 and len(server.statuses) == 35)
     assert {device.id for device in network().device} == set(server.statuses)
     assert {status["state"] for status in server.statuses.values()} == {"online"}
 
@@ -158,13 +164,13 @@ def test_after_a_restart_of_the_broker_the_devices_go_on(
     children: Children, server: Server, broker: RunningBroker
 ) -> None:
     children.start("devices")
-    eventually(lambda: len(server.statuses) == 30)
+    eventually(lambda: len(server.statuses) == 35)
     boot = int(str(server.statuses["gauge-gwadar"]["boot"]))
     broker.kill()
     time.sleep(3.0)  # samples that the devices have to keep
     server.messages.clear()
     broker.start()
-    eventually(lambda: len({device for device, *_ in server.messages}) == 30)
+    eventually(lambda: len({device for device, *_ in server.messages}) == 35)
 
     def nothing_is_missing() -> bool:
         numbers = sorted(set(server.numbers("gauge-gwadar", boot)))
@@ -178,7 +184,7 @@ def test_a_clean_stop_says_offline_and_ends_the_scenario(
     children: Children, server: Server
 ) -> None:
     children.start("devices")
-    eventually(lambda: len(server.statuses) == 30)
+    eventually(lambda: len(server.statuses) == 35)
     began = children.truth["start_at"]
     assert children.end("devices", signal.SIGTERM) == 0
     eventually(lambda: {s["state"] for s in server.statuses.values()} == {"offline"})

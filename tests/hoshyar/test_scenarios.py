@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from alerts.engine import Alerting
+from devices import waveform
+from devices.accelerometers import ACCELEROMETERS, AXES
 from devices.history import history
 from devices.instruments import INSTRUMENTS
 from devices.network import network
@@ -16,15 +18,20 @@ from devices.places import stations
 from devices.scenarios import Scenario
 from devices.senml import Value, encode
 from devices.truth import truth
+from devices.upkeep import DeviceClock
+from devices.waveform import Stretch
 from devices.world import World
 from hoshyar.inprocess import in_stored_order
 from ingest.intake import Arrival, Intake
+from models import packets
 from models.engine import Engine
 from records import times
 from records.levels import Hazard, Level, Status
+from records.readings import concatenate
 from records.statements import AlertChange
 from records.times import SECOND
 from records.topics import device_topic
+from records.waveforms import moments
 from store.directory import Registry
 
 START_AT = times.parse("2026-07-01T06:00:00Z")
@@ -54,9 +61,31 @@ def arrivals(scenario: Scenario, minutes: float) -> list[Arrival]:
     return sorted(found, key=lambda arrival: (arrival.received_at, arrival.topic))
 
 
-def lived(scenario: Scenario, minutes: float) -> list[AlertChange]:
+def shaken(scenario: Scenario, minutes: float, seed: int) -> list[Arrival]:
+    """What the accelerometers alone send for so long, each by its own clock."""
+    world = World(seed, scenario, START_AT)
+    found = []
+    for row in ACCELEROMETERS:
+        clock = DeviceClock.of(seed, row.device, scenario)
+        topic = device_topic("gilgit", row.device, "waveform")
+        place = np.arange(round(row.rate_hz))
+        for second in range(round(60 * minutes)):
+            true_at = START_AT + second * SECOND
+            for axis_number, axis in enumerate(AXES):
+                samples = world.samples(row, axis, moments(true_at, row.rate_hz, place))
+                stretch = Stretch(
+                    "acceleration", axis, "Gal", clock.read(true_at), row.rate_hz, samples
+                )
+                payload = waveform.encode(1, 3 * second + axis_number, stretch)
+                found.append(Arrival(topic, payload, true_at + SECOND + SECOND // 5 + axis_number))
+    return sorted(found, key=lambda arrival: (arrival.received_at, arrival.topic))
+
+
+def lived(
+    scenario: Scenario, minutes: float, sent: list[Arrival] | None = None
+) -> list[AlertChange]:
     registry = Registry.of(in_stored_order(network()))
-    sent = arrivals(scenario, minutes)
+    sent = sent or arrivals(scenario, minutes)
     intake, alerting = Intake(registry), Alerting(registry.network, scenario=False)
     engine = Engine(registry, started_at=sent[0].received_at - 1)
     changes: list[AlertChange] = []
@@ -65,7 +94,8 @@ def lived(scenario: Scenario, minutes: float) -> list[AlertChange]:
         commit = intake.take(chunk)
         assert commit.quarantined == ()
         now_at = chunk[-1].received_at
-        changes += alerting.advance(engine.advance(commit.readings, now_at), [], now_at)
+        rows = concatenate([commit.readings, packets.rows(registry, commit.waveforms)])
+        changes += alerting.advance(engine.advance(rows, now_at), [], now_at)
     return changes
 
 
@@ -118,3 +148,23 @@ def test_a_tsunami_is_known_at_sea_before_it_is_at_the_coast() -> None:
         if course.series.endswith("sea-level") and course.arrival_s is not None
     )
     assert event.events[0].begin_s < min(orange.values()) < at_the_coast_s - 600
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_an_earthquake_is_declared_by_stations_that_felt_it_and_no_sooner(seed: int) -> None:
+    """The station whose clock is half an hour slow is one of those that may say so."""
+    changes = lived(Scenario.EARTHQUAKE, 2, shaken(Scenario.EARTHQUAKE, 2, seed))
+    quake = truth(seed, Scenario.EARTHQUAKE, START_AT).quake
+    assert quake is not None
+    declared = [change for change in changes if change.level >= Level.ORANGE]
+    assert {change.hazard for change in changes} == {Hazard.EARTHQUAKE}
+    assert {change.status for change in changes} == {Status.EXERCISE}
+    assert min(one.p_s for one in quake.shaking) < (changes[0].at - START_AT) / SECOND
+    arrivals_s = sorted(one.p_s for one in quake.shaking)
+    first_s = (declared[0].at - START_AT) / SECOND
+    assert arrivals_s[2] < first_s < max(one.s_s for one in quake.shaking) + 3
+    assert len(declared[0].stations) >= 3
+
+
+def test_accelerometers_on_quiet_ground_raise_nothing() -> None:
+    assert lived(Scenario.QUIET, 5, shaken(Scenario.QUIET, 5, SEED)) == []
