@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import msgspec
 
+from devices import waveform
 from devices.buffer import Buffer, Key, Message
 from devices.ranges import Range, covers, merged, outside
-from devices import waveform
 from devices.senml import Value, encode
 from devices.waveform import Stretch
 from records.times import SECOND

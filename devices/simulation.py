@@ -12,9 +12,9 @@ from typing import Any
 
 import msgspec
 
+from devices.accelerometers import ACCELEROMETERS
 from devices.buffer import Buffer
 from devices.device import Firmware
-from devices.accelerometers import ACCELEROMETERS
 from devices.fleet import Fleet, PacketUnit, Unit
 from devices.instruments import INSTRUMENTS
 from devices.link import Access, Link

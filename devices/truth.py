@@ -7,8 +7,8 @@ import numpy as np
 from devices.accelerometers import ACCELEROMETERS, AXES, Accelerometer
 from devices.instruments import INSTRUMENTS, Instrument
 from devices.laws import COAST
-from devices.river import LAG_S
 from devices.places import stations
+from devices.river import LAG_S
 from devices.scenarios import BEARING_S, CREEP_S, OUTBURST_S, QUAKE_S, Scenario
 from devices.seismic import P_MS, S_MS
 from devices.upkeep import DeviceClock

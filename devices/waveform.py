@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import cbor2
-import numpy as np
 
 from devices.noise import Floats
 from records.times import SECOND

@@ -128,9 +128,7 @@ def server(broker: RunningBroker) -> Iterator[Server]:
     found.close()
 
 
-def test_all_series_come_from_devices_that_are_online(
-    children: Children, server: Server
-) -> None:
+def test_all_series_come_from_devices_that_are_online(children: Children, server: Server) -> None:
     children.start("devices")
     eventually(lambda: len(server.values) == 75 and len(server.statuses) == 35)
     assert {device.id for device in network().device} == set(server.statuses)

@@ -46,9 +46,7 @@ def devices(home: Path, port: int) -> Iterator[Path]:
     """The simulation, as if it had gone on after a kill: half a minute into its scenario."""
     buffer = Buffer(home / "devices" / "buffer.sqlite")
     now_at = WallClock().now()
-    run = Run(
-        scenario="earthquake", seed=2, start_at=now_at - ALREADY_S * SECOND, alive_at=now_at
-    )
+    run = Run(scenario="earthquake", seed=2, start_at=now_at - ALREADY_S * SECOND, alive_at=now_at)
     buffer.keep_note("run", msgspec.json.encode(run).decode())
     buffer.close()
     environment = {
