@@ -25,7 +25,8 @@ DETECTORS = (
 
 def network() -> Network:
     """35 simulated devices with 75 series at 18 stations of two labs."""
-    homes = dict.fromkeys((row.device, row.station) for row in (*INSTRUMENTS, *ACCELEROMETERS))
+    homes = dict.fromkeys((row.device, row.station) for row in INSTRUMENTS)
+    homes |= dict.fromkeys((row.device, row.station) for row in ACCELEROMETERS)
     return Network(
         lab=LABS,
         area=AREAS,

@@ -75,4 +75,5 @@ class World:
         (tilted,) = uniform(stream + 1, np.zeros(1, np.int64))
         ground = self.earthquake.ground(moments / 1e6, self._places[row.station], axis)
         read = ground + row.noise * autoregressive(stream, index, 0.3) + 4.0 * tilted - 2.0
-        return np.round(read / row.resolution) * row.resolution
+        steps: Floats = np.round(read / row.resolution)
+        return steps * row.resolution
