@@ -127,7 +127,7 @@ class Earthquake:
         seconds = np.arange(count) / _RATE_HZ
         shaped = np.fft.rfft(_window(seconds, lasts_s) * white(stream, np.arange(count)))
         shaped /= math.sqrt(float(np.mean(np.abs(shaped) ** 2)))
-        hertz: Floats = np.arange(len(shaped)) * (_RATE_HZ / count)
+        hertz = np.arange(len(shaped), dtype=np.float64) * (_RATE_HZ / count)
         found = np.fft.irfft(shaped * self.source.spectrum(hertz, away_m, speed, pattern), count)
         # What the transform carries round to before the front is cut off.
         return np.where(seconds < 2.5 * lasts_s, found * _RATE_HZ, 0.0)
