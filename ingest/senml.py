@@ -235,8 +235,10 @@ def columns(entries: list[Entry]) -> Columns:
 
 
 def _resolved(entries: list[Entry]) -> Columns:
+    """As section 4.5.4 of the RFC has it: a record that a base sum applies to has a sum, with or
+    without one of its own. A value it has only where it says one (4.3)."""
     _check_version(entries)
-    name, time, unit, value, total = "", 0.0, None, 0.0, 0.0
+    name, time, unit, value, total = "", 0.0, None, 0.0, None
     keys: list[tuple[str, str | None]] = []
     values: list[float] = []
     seconds: list[float] = []
@@ -246,13 +248,16 @@ def _resolved(entries: list[Entry]) -> Columns:
         unit = unit if entry.bu is None else entry.bu
         value = value if entry.bv is None else entry.bv
         total = total if entry.bs is None else entry.bs
-        _check_value(entry, place)
-        for number, base, suffix in ((entry.v, value, ""), (entry.s, total, SUM)):
-            if number is not None:
-                own = unit if entry.u is None else entry.u
-                keys.append((name + entry.n + suffix, own))
-                values.append(base + number)
-                seconds.append(time + entry.t)
+        _check_value(entry, place, total)
+        if _is_base_alone(entry):
+            continue
+        found = [] if entry.v is None else [("", value + entry.v)]
+        if total is not None or entry.s is not None:
+            found.append((SUM, (total or 0.0) + (entry.s or 0.0)))
+        for suffix, number in found:
+            keys.append((name + entry.n + suffix, unit if entry.u is None else entry.u))
+            values.append(number)
+            seconds.append(time + entry.t)
     if not keys:
         raise BadMessage(Reason.UNDECODABLE, "no record has a value")
     return Columns(("", None), keys, values, seconds)
@@ -268,13 +273,18 @@ def _check_version(entries: list[Entry]) -> None:
             raise BadMessage(Reason.UNDECODABLE, found[:200])
 
 
-def _check_value(entry: Entry, place: int) -> None:
-    """Raises BadMessage unless it has numbers, or nothing but base values."""
+def _is_base_alone(entry: Entry) -> bool:
+    """Nothing but base fields: not a measurement by the RFC, but plain enough."""
+    return not (entry.n or entry.t or entry.u is not None) and entry.v is entry.s is None
+
+
+def _check_value(entry: Entry, place: int, total: float | None) -> None:
+    """Raises BadMessage unless it has numbers, or nothing but base fields."""
     where = f"record {place}"
     others = [label for label in ("vs", "vb", "vd") if getattr(entry, label) is not None]
     if (others and entry.v is not None) or len(others) > 1:
         raise BadMessage(Reason.UNDECODABLE, f"{where}: more than one value")
     if others:
         raise BadMessage(Reason.NOT_NUMERIC, f"{where}: {others[0]} where a number is needed")
-    if entry.v is None and entry.s is None and (entry.n or entry.u is not None):
+    if entry.v is entry.s is total is None and not _is_base_alone(entry):
         raise BadMessage(Reason.UNDECODABLE, f"{where}: no value")

@@ -98,6 +98,8 @@ UNDECODABLE = {
     "true as a value": b'[{"n":"stage","v":true}]',
     "a record that is null": b"[null]",
     "no value": b'[{"n":"stage"}]',
+    "a time without a value": b'[{"bn":"stage","v":1},{"t":5}]',
+    "a base value alone": b'[{"n":"stage","bv":1}]',
     "no value anywhere": b'[{"bn":"a","boot":1,"seq":1}]',
     "a newer SenML": b'[{"bver":11,"n":"stage","v":1}]',
     "a version that is none": b'[{"bver":0,"n":"stage","v":1}]',
@@ -141,10 +143,41 @@ def test_a_sum_stands_beside_its_value_or_alone_upon_the_base_sum() -> None:
     name = "rig/active_power"
     assert found == senml.Columns(
         ("", None),
-        [(name, "W"), (name + senml.SUM, "W"), (name + senml.SUM, "W"), (name, "W")],
-        [5.0, 1020.0, 1025.0, 6.0],
-        [100.0, 100.0, 101.0, 102.0],
+        [(name + suffix, "W") for suffix in ("", senml.SUM, senml.SUM, "", senml.SUM)],
+        [5.0, 1020.0, 1025.0, 6.0, 1000.0],
+        [100.0, 100.0, 101.0, 102.0, 102.0],
     )
+
+
+RFC_SUMS = {
+    "a base sum applies to its record and those after it": (
+        b'[{"n":"p","v":1},{"bs":10,"n":"p","v":2},{"n":"p","v":3,"s":4},{"n":"p"}]',
+        [("p", 1), ("p", 2), ("p sum", 10), ("p", 3), ("p sum", 14), ("p sum", 10)],
+    ),
+    "up to the next one, which may be zero": (
+        b'[{"bs":10,"n":"p","s":1},{"bs":0,"n":"p","v":2},{"n":"p","s":5}]',
+        [("p sum", 11), ("p", 2), ("p sum", 0), ("p sum", 5)],
+    ),
+    "without one a sum stands alone and nothing else has one": (
+        b'[{"n":"p","s":7},{"n":"p","v":2}]',
+        [("p sum", 7), ("p", 2)],
+    ),
+    "a record of base fields alone measures nothing": (
+        b'[{"bn":"p","bs":10,"bv":1},{"v":2,"s":1},{"t":5,"s":3}]',
+        [("p", 3), ("p sum", 11), ("p sum", 13)],
+    ),
+    "a base value alone is no value beside a sum": (
+        b'[{"bv":20,"n":"p","s":1},{"n":"p","v":1}]',
+        [("p sum", 1), ("p", 21)],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", RFC_SUMS)
+def test_base_sums_and_sums_add_up_as_section_4_of_the_rfc_says(name: str) -> None:
+    payload, expected = RFC_SUMS[name]
+    found = columns(payload)
+    assert list(zip((key for key, _ in found.keys), found.values, strict=True)) == expected
 
 
 def test_cbor_numbers_may_be_decimal_fractions() -> None:
