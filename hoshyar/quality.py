@@ -12,7 +12,7 @@ from records.clock import WallClock
 from records.errors import BadMessage, InputError
 from records.quantities import conversion
 from records.rules import Rules, read
-from store import clock, registry, rules
+from store import registry, rules
 from store.directory import Registry
 
 
@@ -21,9 +21,8 @@ def import_rules(file: Path, data: Path | None) -> str:
     new = read(file)
     with opened(data) as db:
         _must_be_enrolled(new, registry.load(db))
-        scenario_at = clock.scenario(db)
-        now_at = WallClock().now() if scenario_at is None else scenario_at
-        if not rules.add(db, new, now_at):
+        # `as_of` goes by the machine's clock, in a replay too.
+        if not rules.add(db, new, WallClock().now()):
             return f"{new.version} applies already"
     return f"{new.version} applies from now on"
 

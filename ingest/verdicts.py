@@ -43,6 +43,7 @@ Neighbours = Mapping[int, tuple[tuple[int, float, float], ...]]
 class _Turn:
     """What one turn knows, by series number."""
 
+    number: int
     now_at: int
     rules: Rules
     series: dict[int, Series]
@@ -61,8 +62,16 @@ class _Turn:
         rule = self.tests[number].attenuated_signal
         return rule.period_s * SECOND if rule else 0
 
+    def behind(self, number: int) -> int:
+        """How far its watermark is behind the clock where it has gone all the way."""
+        return round(self.series[number].blind_after_s() * SECOND)
+
     def mark(self, number: int, through_at: int | None, limits: str) -> None:
-        self.marks[number] = Watermark(self.now_at, through_at, self.rules.version, limits)
+        behind = self.behind(number)
+        moves = through_at == self.now_at - behind
+        self.marks[number] = Watermark(
+            through_at, self.rules.version, limits, behind if moves else None
+        )
 
     def within(self, number: int) -> int:
         rule = self.tests[number].neighbour
@@ -78,15 +87,19 @@ def settle(db: Database, now_at: int) -> bool:
         turn = _begin(db, now_at)
         changed, positions, behind = _changed(db)
         new, more = _advance(db, turn)
+        # Under new limits nothing of a series is final, and what was found is found anew.
+        quality.close(db, turn.series.keys() & turn.before.keys() - turn.old.keys(), turn.number)
         parts = _merged([*new, *_touched(db, turn, changed)])
         _judge(db, turn, parts)
-        quality.move(db, turn.marks, turn.before, now_at)
+        quality.move(db, turn.marks, turn.before, turn.number)
         numbers = {str(worker): number for worker, number in positions.items()}
         stages.save_progress(db, quality.FOLLOWER, now_at, numbers, b"")
+        quality.end(db, quality.Turn(turn.number, now_at, positions))
     return more or behind
 
 
 def _begin(db: Database, now_at: int) -> _Turn:
+    number = quality.begin(db)
     known, current = registry.load(db), rules.current(db)
     series = {known.series_number[one.id]: one for one in known.network.series}
     tests = {number: current.of(one) for number, one in series.items()}
@@ -94,7 +107,8 @@ def _begin(db: Database, now_at: int) -> _Turn:
                   for number, one in series.items() if tests[number].neighbour}  # fmt: skip
     places = {station.id: (station.lat, station.lon) for station in known.network.station}
     stations = {number: places[one.station] for number, one in series.items()}
-    return _Turn(now_at, current, series, tests, quality.watermarks(db), neighbours, stations)
+    before = quality.watermarks(db, quality.turn_at(db))
+    return _Turn(number, now_at, current, series, tests, before, neighbours, stations)
 
 
 def _neighbours(
@@ -135,15 +149,13 @@ def _changed(db: Database) -> tuple[dict[int, NDArray[np.int64]], dict[int, int]
 def _advance(db: Database, turn: _Turn) -> tuple[list[Part], bool]:
     """What passes under the watermarks now, and whether some could not go all the way."""
     wanted = []
-    for number, one in turn.series.items():
+    for number in turn.series:
         limits = _digest(turn, number)
         mark = turn.before.get(number)
         if mark and mark.limits == limits and mark.through_at is not None:
             turn.old[number] = mark.through_at
-        turn.marks[number] = Watermark(
-            turn.now_at, turn.old.get(number), turn.rules.version, limits
-        )
-        target = turn.now_at - round(one.blind_after_s() * SECOND)
+        turn.mark(number, turn.old.get(number), limits)
+        target = turn.now_at - turn.behind(number)
         if target > turn.old.get(number, _FIRST):
             wanted.append(Part(number, turn.old.get(number, _FIRST), target))
     parts: list[Part] = []
@@ -288,7 +300,7 @@ def _judge(db: Database, turn: _Turn, parts: Sequence[Part]) -> None:
         db, [_reach(one, part) for one, part in zip(judged, parts, strict=True)]
     )
     found = changes(judged, stored, turn.old, turn.rules.version)
-    quality.replace(db, found.closed, found.grown, found.new, turn.now_at)
+    quality.replace(db, found.closed, found.grown, found.new, turn.number)
 
 
 def _reach(judged: Judged, part: Part) -> Part:

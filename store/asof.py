@@ -71,15 +71,15 @@ def with_origin(
             "to": to_datetime(to_at),
         }
         replaced, earlier = unpack(db.run_raw(_REPLACED_SINCE, values))
-    there = origin["batch"] <= _through(positions, origin["worker"])
+    there = origin["batch"] <= through(positions, origin["worker"])
     return _one_a_key(
         concatenate([standing.take(there), replaced]),
         np.concatenate([origin[there], earlier]).astype(ORIGIN),
     )
 
 
-def _through(positions: Mapping[int, int], worker: NDArray[np.int16]) -> NDArray[np.int64]:
-    """The position of each row's worker."""
+def through(positions: Mapping[int, int], worker: NDArray[np.int16]) -> NDArray[np.int64]:
+    """The position of each row's worker, 0 where it has none."""
     workers, place = np.unique(worker, return_inverse=True)
     return np.array([positions.get(int(one), 0) for one in workers], np.int64)[place]
 

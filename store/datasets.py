@@ -49,7 +49,7 @@ def open_dataset(
     time        from `start` up to and with `stop`: RFC 3339 text, a date (its first moment), an
                 aware datetime or a datetime64 (UTC); None for open ends
     as_of       a moment in the same forms: readings, their flags and the registry as they were
-                stored then (see `store.asof`; final flags to the hour); None for now
+                known then (see `store.asof` and `store.quality`); None for now
 
     Raises InputError for a station, quantity or moment that is none, and StoreUnavailable.
     """

@@ -1,29 +1,32 @@
 """Final verdicts in the store: sparse spans of what a test did not find good, and a watermark.
 
-What a later pass finds otherwise is closed and stays, so that `as_of` says what was known when. A
+Verdicts are made in numbered turns. A turn keeps which batches it had seen; a span says the turns
+that found and replaced it, so that `as_of` any moment is the answer of the last turn by then. A
 span grows in place only past what was final before, which no earlier answer could show.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from records.clock import WallClock
 from records.levels import Check, Flag
 from records.readings import ReadingBatch
-from records.times import HOUR, from_datetime, to_datetime
-from store import stages
+from records.times import from_datetime, to_datetime
+from store import asof
 from store.connection import Database
 from store.stretches import Part
 from store.text import microseconds, moment
 
 FOLLOWER = "quality"
-# An answer to `as_of` may say "final" this much later than it was known.
-_HISTORY = HOUR
+_WALL = WallClock()
 
 
 class Span(NamedTuple):
@@ -44,64 +47,127 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Watermark:
-    """A series' verdicts are final through `through_at` (None: none is), under these rules."""
+    """A series' verdicts are final through `through_at` (None: none is), under these rules.
 
-    known_at: int
+    behind  where it moves with the clock: so long before it (microseconds)
+    """
+
     through_at: int | None
     rules: str
     limits: str
+    behind: int | None = None
 
 
-def watermarks(db: Database) -> dict[int, Watermark]:
-    """The newest of each series that has one."""
+class Turn(NamedTuple):
+    """positions: the last batch of each worker that it had seen."""
+
+    number: int
+    judged_at: int
+    positions: dict[int, int]
+
+
+def begin(db: Database) -> int:
+    """Inside a transaction: the number of a turn, the only one until it ends."""
+    db.run("SELECT pg_advisory_xact_lock('quality_turn'::regclass::int)")
+    found: int = db.run("SELECT coalesce(max(number), 0) + 1 FROM quality_turn")[0][0]
+    return found
+
+
+def end(db: Database, turn: Turn) -> None:
+    """Inside the transaction of a turn, last: what it found can be known from now on."""
+    db.run(
+        "INSERT INTO quality_turn VALUES (%s, %s, %s, %s::json)",
+        (
+            turn.number,
+            to_datetime(turn.judged_at),
+            to_datetime(_WALL.now()),
+            msgspec.json.encode(turn.positions).decode(),
+        ),
+    )
+
+
+_TURN = "SELECT number, judged_at, committed_at, positions::text FROM quality_turn t"
+# None of the batches that it had seen was still to come, by their workers' clocks.
+_COVERED = """
+WHERE committed_at <= %s AND NOT EXISTS (SELECT FROM json_each_text(t.positions) seen
+    LEFT JOIN unnest(%s::int[], %s::int8[]) made (worker, through) ON made.worker = seen.key::int
+    WHERE seen.value::int8 > coalesce(made.through, 0))
+"""
+
+
+def turn_at(db: Database, as_of: int | None = None) -> Turn | None:
+    """The last turn, by a moment (microseconds) where one is given; None: there was none yet."""
+    condition = ""
+    values: tuple[object, ...] = ()
+    if as_of is not None:
+        made = asof.positions_at(db, as_of)
+        condition = _COVERED
+        values = (to_datetime(as_of), list(made), list(made.values()))
+    rows = db.run(f"{_TURN} {condition} ORDER BY number DESC LIMIT 1", values)
+    if not rows:
+        return None
+    number, judged_at, committed_at, text = rows[0]
+    if text is None:
+        positions = asof.positions_at(db, from_datetime(committed_at))
+    else:
+        positions = msgspec.json.decode(text, type=dict[int, int])
+    return Turn(number, from_datetime(judged_at), positions)
+
+
+def watermarks(db: Database, turn: Turn | None) -> dict[int, Watermark]:
+    """Of each series that has one, as the turn left them."""
+    if turn is None:
+        return {}
     rows = db.run(
-        "SELECT DISTINCT ON (series) series, known_at, through_at, rules, limits"
-        " FROM quality_watermark ORDER BY series, known_at DESC"
+        "SELECT DISTINCT ON (series) series, through_at, rules, limits, behind_us"
+        " FROM quality_watermark WHERE turn <= %s ORDER BY series, turn DESC",
+        (turn.number,),
     )
     return {
-        series: Watermark(from_datetime(known_at), microseconds(through_at), rules, limits)
-        for series, known_at, through_at, rules, limits in rows
+        series: Watermark(
+            microseconds(through_at) if behind is None else turn.judged_at - behind,
+            rules,
+            limits,
+            behind,
+        )
+        for series, through_at, rules, limits, behind in rows
     }
 
 
 def move(
-    db: Database, marks: Mapping[int, Watermark], before: Mapping[int, Watermark], now_at: int
+    db: Database, marks: Mapping[int, Watermark], before: Mapping[int, Watermark], turn: int
 ) -> None:
-    """Inside a transaction: these are the series' watermarks from now on (`known_at` is not read).
+    """Inside a transaction: these are the series' watermarks from this turn on.
 
-    A row is kept of each hour, and of each change of the limits.
+    A row is kept of each that doesn't only move with the clock, as it did before.
     """
-    on, new = [], []
+    new = []
     for series, mark in marks.items():
-        old = before.get(series)
-        if old and old.limits == mark.limits and now_at - old.known_at < _HISTORY:
-            on.append((moment(mark.through_at), mark.rules, series, to_datetime(old.known_at)))
-        else:
-            at = moment(mark.through_at)
-            new.append((series, to_datetime(now_at), at, at, mark.rules, mark.limits))
-    if on:
-        db.run_many(
-            "UPDATE quality_watermark SET through_at = %s, rules = %s"
-            " WHERE series = %s AND known_at = %s",
-            on,
-        )
+        kept = _kept(mark)
+        if series not in before or kept != _kept(before[series]):
+            through = moment(kept.through_at)
+            new.append((series, turn, through, kept.behind, kept.rules, kept.limits))
     if new:
         db.run_many(
-            "INSERT INTO quality_watermark VALUES (%s, %s, %s, %s, %s, %s)"
-            " ON CONFLICT (series, known_at) DO UPDATE SET first_at = excluded.first_at,"
-            " through_at = excluded.through_at, rules = excluded.rules, limits = excluded.limits",
+            "INSERT INTO quality_watermark (series, turn, through_at, behind_us, rules, limits)"
+            " VALUES (%s, %s, %s, %s, %s, %s)",
             new,
         )
 
 
-def spans_within(db: Database, parts: Sequence[Part], as_of: int | None = None) -> list[Span]:
-    """Spans that hold (`as_of`: held then) and have a moment in one of the parts, each once."""
+def _kept(mark: Watermark) -> Watermark:
+    """As it is stored: one of both."""
+    return mark if mark.behind is None else dataclasses.replace(mark, through_at=None)
+
+
+def spans_within(db: Database, parts: Sequence[Part], turn: int | None = None) -> list[Span]:
+    """Spans that hold (held after that turn) and have a moment in one of the parts, each once."""
     if not parts:
         return []
     held = (
-        "q.until_at IS NULL"
-        if as_of is None
-        else "q.known_at <= %s AND (q.until_at > %s OR q.until_at IS NULL)"
+        "q.until_turn IS NULL"
+        if turn is None
+        else "q.turn <= %s AND (q.until_turn > %s OR q.until_turn IS NULL)"
     )
     rows = db.run(
         "SELECT DISTINCT ON (q.number) q.series, q.test, q.from_at, q.to_at, q.flag, q.rules,"
@@ -112,7 +178,7 @@ def spans_within(db: Database, parts: Sequence[Part], as_of: int | None = None) 
             [part.series for part in parts],
             [to_datetime(part.from_at) for part in parts],
             [to_datetime(part.to_at) for part in parts],
-            *(() if as_of is None else (to_datetime(as_of),) * 2),
+            *(() if turn is None else (turn,) * 2),
         ),
     )
     return [
@@ -121,21 +187,29 @@ def spans_within(db: Database, parts: Sequence[Part], as_of: int | None = None) 
     ]
 
 
+def close(db: Database, series: Iterable[int], turn: int) -> None:
+    """Inside a transaction: nothing that was found of these series holds any more."""
+    if begun := sorted(series):
+        db.run(
+            "UPDATE quality_span SET until_turn = %s WHERE series = ANY(%s) AND until_turn IS NULL",
+            (turn, begun),
+        )
+
+
 def replace(
-    db: Database, closed: Iterable[int], grown: Iterable[Span], new: Iterable[Span], now_at: int
+    db: Database, closed: Iterable[int], grown: Iterable[Span], new: Iterable[Span], turn: int
 ) -> None:
     """Inside a transaction: close spans by number, let spans end later, add spans."""
-    at = to_datetime(now_at)
     if ended := sorted(closed):
-        db.run("UPDATE quality_span SET until_at = %s WHERE number = ANY(%s)", (at, ended))
+        db.run("UPDATE quality_span SET until_turn = %s WHERE number = ANY(%s)", (turn, ended))
     if longer := [(to_datetime(span.to_at), span.number) for span in grown]:
         db.run_many("UPDATE quality_span SET to_at = %s WHERE number = %s", longer)
     if added := [
-        (to_datetime(s.from_at), to_datetime(s.to_at), at, s.series, s.check, s.flag, s.rules)
+        (to_datetime(s.from_at), to_datetime(s.to_at), turn, s.series, s.check, s.flag, s.rules)
         for s in new
     ]:
         db.run_many(
-            "INSERT INTO quality_span (from_at, to_at, known_at, series, test, flag, rules)"
+            "INSERT INTO quality_span (from_at, to_at, turn, series, test, flag, rules)"
             " VALUES (%s, %s, %s, %s, %s, %s, %s)",
             added,
         )
@@ -159,20 +233,21 @@ def final(
 ) -> Final:
     """The final verdicts of stored readings where there are any, else their live flags.
 
-    `origin` (worker, batch) as from `queries.with_origin`: what came after the last pass has no
-    verdict yet, however old it is. `as_of` (microseconds): as it was known then, to the hour.
+    `origin` (worker, batch) as from `queries.with_origin`: what came after the last turn has no
+    verdict yet, however old it is. `as_of` (microseconds): as it was known then, of readings as
+    from `asof.with_origin`.
     """
     flag, checks = readings.flag.copy(), readings.checks.copy()
-    through = _through(db, as_of)
-    done = stages.progress(db, FOLLOWER)
-    passed = done.positions if done else {}
+    turn = turn_at(db, as_of)
+    if turn is None:
+        return Final(flag, checks, np.zeros(len(flag), np.bool_), {})
+    marks = watermarks(db, turn).items()
+    through = {s: mark.through_at for s, mark in marks if mark.through_at is not None}
     limit = np.array([through.get(int(s), _NEVER) for s in range(_top(readings))], np.int64)
     settled = readings.measured_at <= limit[readings.series]
-    for worker in np.unique(origin["worker"]):
-        seen = origin["batch"] <= passed.get(str(worker), 0)
-        settled &= seen | (origin["worker"] != worker)
+    settled &= origin["batch"] <= asof.through(turn.positions, origin["worker"])
     flag[settled], checks[settled] = Flag.GOOD, 0
-    for span in spans_within(db, _extent(readings), as_of):
+    for span in spans_within(db, _extent(readings), turn.number):
         rows = settled & (readings.series == span.series)
         rows &= (readings.measured_at >= span.from_at) & (readings.measured_at <= span.to_at)
         if span.check != Check.GAP:
@@ -196,15 +271,3 @@ def _extent(readings: ReadingBatch) -> list[Part]:
         at = readings.measured_at[readings.series == series]
         parts.append(Part(int(series), int(at.min()), int(at.max())))
     return parts
-
-
-def _through(db: Database, as_of: int | None) -> dict[int, int]:
-    if as_of is None:
-        marks = watermarks(db).items()
-        return {s: mark.through_at for s, mark in marks if mark.through_at is not None}
-    rows = db.run(
-        "SELECT DISTINCT ON (series) series, first_at FROM quality_watermark"
-        " WHERE known_at <= %s ORDER BY series, known_at DESC",
-        (to_datetime(as_of),),
-    )
-    return {series: from_datetime(at) for series, at in rows if at is not None}

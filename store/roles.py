@@ -84,7 +84,8 @@ TABLE: Mapping[str, Mapping[str, str]] = {
     | _each(READ, "device_position")
     | _each(RUN, "drop_partition()", "pack_before()")
     | _each(RUN, "drop_chunks_before()", "choose_columnstore()", "compress_part()")
-    | _each(KEEP, "progress", "quality_span", "quality_watermark")
+    | _each(KEEP, "progress", "quality_span")
+    | _each(ADD, "quality_turn", "quality_watermark")
     | {
         "reading": "SELECT, DELETE",
         "packed": "SELECT, INSERT, DELETE",
@@ -121,7 +122,8 @@ TABLE: Mapping[str, Mapping[str, str]] = {
     | _READINGS
     | _each(READ, "registry_version", "device_clock", "device_position", "rollup")
     | _each(READ, "unnumbered")
-    | _each(READ, "quality_span", "quality_watermark", "warning", "alert_change", "incident")
+    | _each(READ, "quality_turn", "quality_span", "quality_watermark")
+    | _each(READ, "warning", "alert_change", "incident")
     | _each(READ, "progress", "model", "model_step", "model_watch", "backtest", "model_job"),
     # Devices know the broker alone; their health check looks whether readings arrive.
     "devices": _COMMON,

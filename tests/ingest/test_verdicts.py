@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from ingest import verdicts
 from ingest.qartod import Stretch, judge
 from ingest.spans import Judged, runs
-from records.clock import ScenarioClock
+from records.clock import ScenarioClock, WallClock
 from records.levels import Check, Flag
 from records.network import Device, Lab, Network, Series, Station
 from records.readings import ReadingBatch
@@ -32,7 +32,7 @@ from records.rules import (
     Tests,
 )
 from records.times import DAY, HOUR, SECOND
-from store import packed, quality, queries, readings, registry, rules
+from store import asof, packed, quality, queries, readings, registry, rules
 from store.connection import Database, connect
 from store.datasets import open_dataset
 from store.quality import Span
@@ -78,7 +78,7 @@ def db(dsn: str) -> Iterator[Database]:
 def empty(db: Database) -> None:
     """As before the first reading."""
     db.run("TRUNCATE reading, packed, revision, batch, worker, progress, quality_span,"
-           " quality_watermark")  # fmt: skip
+           " quality_turn, quality_watermark")  # fmt: skip
     db.run("UPDATE care SET packed_before = -1000000")
     db.newest.forget()
 
@@ -223,7 +223,7 @@ def steady(db: Database, value: float = 0.0) -> None:
 def test_verdicts_go_as_far_as_readings_have_had_time_to_come(db: Database) -> None:
     steady(db)
     settled(db, T0 + 20 * 60 * SECOND)
-    marks = quality.watermarks(db)
+    marks = quality.watermarks(db, quality.turn_at(db))
     assert {n: mark.through_at for n, mark in marks.items()} == dict.fromkeys(
         (A, B), T0 + 10 * 60 * SECOND
     )
@@ -235,12 +235,13 @@ def test_a_late_spike_reopens_what_it_touches_and_the_old_verdict_is_still_known
 ) -> None:
     steady(db)
     settled(db, T0 + 2 * HOUR)
-    before = spans(db)
+    before, then = spans(db), quality.turn_at(db)
+    assert then is not None
     store(db, [(B, 7.5, 40.0)], T0 + 2 * HOUR + SECOND)
     settled(db, T0 + 3 * HOUR)
     assert spans(db) == one_pass(db) != before
     parts = [Part(n, T0, T0 + DAY) for n in (A, B)]
-    old = quality.spans_within(db, parts, as_of=T0 + 2 * HOUR)
+    old = quality.spans_within(db, parts, then.number)
     assert sorted(span._replace(rules="", number=None) for span in old) == before
 
 
@@ -248,7 +249,7 @@ def test_a_span_that_grows_under_the_watermark_is_one_row(db: Database) -> None:
     steady(db, value=35.0)
     for minute in range(12, 60):
         settled(db, T0 + minute * 60 * SECOND)
-    stored = db.run("SELECT count(*), count(*) FILTER (WHERE until_at IS NULL) FROM quality_span"
+    stored = db.run("SELECT count(*), count(*) FILTER (WHERE until_turn IS NULL) FROM quality_span"
                     " WHERE series = 1 AND test = 1")  # fmt: skip
     assert stored == [(1, 1)]
     assert spans(db) == one_pass(db)
@@ -257,14 +258,15 @@ def test_a_span_that_grows_under_the_watermark_is_one_row(db: Database) -> None:
 def test_new_rules_judge_all_anew_and_the_old_spans_stay_known(db: Database) -> None:
     steady(db)
     settled(db, T0 + 2 * HOUR)
-    old = spans(db)
+    old, then = spans(db), quality.turn_at(db)
+    assert then is not None
     new = Rules(version="trial-2", series={"a": Tests(gross_range=GrossRange(fail=(1, 2)))})
     assert rules.add(db, new, T0 + 2 * HOUR + SECOND)
     assert not rules.add(db, new, T0 + 2 * HOUR + SECOND)
     settled(db, T0 + 3 * HOUR)
     assert spans(db) == one_pass(db, new) != old
     parts = [Part(n, T0, T0 + DAY) for n in (A, B)]
-    known = quality.spans_within(db, parts, as_of=T0 + 2 * HOUR)
+    known = quality.spans_within(db, parts, then.number)
     assert sorted(span._replace(rules="", number=None) for span in known) == old
     assert rules.current(db, as_of=T0 + 2 * HOUR) == RULES
 
@@ -298,6 +300,68 @@ def test_a_dataset_has_the_final_flag_up_to_its_watermark_and_beside_it_the_live
     assert dataset.tilt_b_qartod.values.tolist() == [2, 1, 3, 3, 3, 3, 3]
     assert dataset.tilt_b_checks.values.tolist() == [0, 0, Check.SPIKE, Check.SPIKE, 2, 0, 0]
     assert dataset.tilt_b_live_qartod.values.tolist() == [3] * 7
+
+
+Answer = list[tuple[int, int, float, int, int, bool]]
+
+
+def answer(db: Database, as_of: int | None = None) -> tuple[Answer, dict[int, int]]:
+    """Series, minute, value, flag, checks and finality of every row, and the watermarks."""
+    if as_of is None:
+        rows, origin = queries.with_origin(db, [A, B], T0 - DAY, T0 + DAY)
+    else:
+        made = asof.positions_at(db, as_of)
+        rows, origin = asof.with_origin(db, [A, B], T0 - DAY, T0 + DAY, made)
+    found = quality.final(db, rows, origin, as_of)
+    columns = (rows.series, rows.measured_at - T0, rows.value, found.flag, found.checks)
+    said = zip(*(column.tolist() for column in (*columns, found.final)), strict=True)
+    return list(said), found.watermark
+
+
+def moment() -> int:
+    """One that no commit shares."""
+    start = WallClock().now()
+    while WallClock().now() <= start:
+        pass
+    return start
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=STEPS, most=st.sampled_from((3, 50_000)), changes=st.sets(st.integers(0, 7)))
+def test_what_was_final_at_every_moment_can_be_asked_for(
+    db: Database, steps: list[tuple[list[Row], int | None]], most: int, changes: set[int]
+) -> None:
+    """Late rows, revisions, new limits, turns that don't reach the end, clocks set back."""
+    empty(db)
+    db.run("DELETE FROM rules")
+    rules.add(db, RULES, T0)
+    known = []
+    interval_s = 60
+
+    def note() -> None:
+        said = answer(db)
+        known.append((moment(), said))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(verdicts, "_ROWS_A_SERIES", most)
+        now_at = T0
+        for step, (rows, turn) in enumerate(steps):
+            now_at += 60 * SECOND
+            store(db, list({row[:2]: row for row in rows}.values()), now_at)
+            note()
+            if step in changes:
+                # The same version of the rules means something else for another interval.
+                interval_s = 180 - interval_s
+                db.run("UPDATE series SET interval_s = %s WHERE id = 'a'", (interval_s,))
+            if turn is not None:
+                now_at = T0 + turn * 60 * SECOND
+                more = True
+                while more:
+                    more = verdicts.settle(db, now_at)
+                    note()
+    db.run("UPDATE series SET interval_s = 60")
+    for at, said in known:
+        assert answer(db, at) == said
 
 
 def test_a_device_that_was_elsewhere_is_doubted_for_as_long(db: Database) -> None:

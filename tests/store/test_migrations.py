@@ -19,7 +19,9 @@ from store import (
     migrations,
     outbox,
     packed,
+    quality,
     quarantine,
+    queries,
     readings,
     registry,
     rollups,
@@ -135,6 +137,40 @@ def test_a_database_of_the_first_schema_goes_forward_with_all_that_it_holds(
             ]
             rollups.roll_up(db, T0)
             assert db.run("SELECT total, stored FROM rollup WHERE step_s = 86400") == [(6.0, 2)]
+
+
+# Before turns were kept: verdicts at 1, 2 and 3 h, the last one moved the watermark of its hour on.
+_VERDICTS = f"""
+INSERT INTO quality_span (from_at, to_at, known_at, until_at, series, test, flag, rules) VALUES
+    ({_AT}, {_AT}, {_AT} + interval '1 h', {_AT} + interval '2 h', 1, 2, 3, 'qc/1'),
+    ({_AT}, {_AT}, {_AT} + interval '2 h', NULL, 1, 1, 4, 'qc/1');
+INSERT INTO quality_watermark VALUES (1, {_AT} + interval '1 h', {_AT}, {_AT}, 'qc/1', 'x'),
+    (1, {_AT} + interval '2 h', {_AT}, {_AT} + interval '1 s', 'qc/1', 'x');
+INSERT INTO progress VALUES ('quality', {_AT} + interval '3 h', '{{"0": 2}}', '');
+"""
+
+
+def test_verdicts_of_a_former_schema_stay_known_with_their_validity(
+    databases: Databases, kind: str
+) -> None:
+    def said(db: Database, as_of: int | None) -> list[tuple[int, bool]]:
+        rows, origin = queries.with_origin(db, [1], 0, T0 + DAY)
+        found = quality.final(db, rows, origin, as_of)
+        return list(zip(found.flag.tolist(), found.final.tolist(), strict=True))
+
+    with empty(databases, kind) as dsn:
+        make_first(dsn)
+        turns = next(one.number for one in migrations.known() if one.name == "turns")
+        migrations.migrate(dsn, through=turns - 1)
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            connection.execute(_VERDICTS.encode())
+        migrations.migrate(dsn)
+        with connect(dsn, stage="test") as db:
+            answers = [said(db, T0 + minutes * 60_000_000) for minutes in (59, 60, 119, 120, 180)]
+            first, second = [(3, True), (1, False)], [(4, True), (1, False)]
+            last = [(4, True), (1, True)]
+            assert answers == [[(1, False)] * 2, first, first, second, last]
+            assert said(db, None) == last
 
 
 def test_every_applied_migration_is_kept_with_its_hash(dsn: str) -> None:
