@@ -32,7 +32,7 @@ class Vote(Record, frozen=True):
 
 
 class Statement(Record, frozen=True):
-    """What a joint detector says about one place now.
+    """What such a detector says about one place now.
 
     `key` names the place within the detector (an area or a lake) and stays the same over time.
     """
@@ -48,7 +48,7 @@ class Statement(Record, frozen=True):
     evidence: dict[str, Any] = {}
 
 
-class JointDetector(Detector):
+class Associated(Detector):
     """A detector whose series only vote; `associate` makes the statements.
 
     The levels that `step` and `limits` give are votes: they reach nobody by themselves.

@@ -20,6 +20,7 @@ from models.detector import (
     Floats,
     Rows,
     Said,
+    Scores,
     Slot,
     State,
     Watched,
@@ -129,9 +130,10 @@ class Bank:
             gap_s[first] = np.nan
             self.state["bank_first_at"][at[first]] = measured_at[first]
         given = Rows(*map(_sealed, (at, measured_at, gap_s, value)))
-        scores = self.detector.step(given, self.state, self._fixed)
+        scores = self.scores(rows, given)
         out.scored[rows] = True
-        out.score[rows] = scores.score
+        # Of -0.0 and 0.0 numpy's fmin takes either, by their place in a register: here they are one.
+        out.score[rows] = scores.score + 0.0
         if scores.p_value is not None:
             out.p_value[rows] = scores.p_value
         before = self.state["bank_level"][at]
@@ -194,7 +196,15 @@ class Bank:
         )
         if level == _GREEN:
             return row, crossing, self.detector.ended(crossing)
-        return row, crossing, self.detector.explain(crossing, self.state, self._fixed)
+        return row, crossing, self.said(row, crossing)
+
+    def scores(self, rows: NDArray[np.intp], given: Rows) -> Scores:  # noqa: ARG002
+        """Scores of one round; `rows` are its places among the readings of the batch."""
+        return self.detector.step(given, self.state, self._fixed)
+
+    def said(self, row: int, crossing: Crossing) -> Said:  # noqa: ARG002
+        """Words of a change of level above green, decided by this row of the batch."""
+        return self.detector.explain(crossing, self.state, self._fixed)
 
     @property
     def identity(self) -> list[Any]:
@@ -222,7 +232,7 @@ class Bank:
         kept = np.zeros(len(self.watched), np.bool_)
         try:
             found = msgspec.msgpack.decode(saved)
-            if found["identity"] != _plain(self.identity):
+            if found["identity"] != as_saved(self.identity):
                 return kept
             old = {tuple(key): there for there, key in enumerate(found["series"])}
             pairs = [(i, old[k]) for i, k in enumerate(map(_key, self.watched)) if k in old]
@@ -254,8 +264,8 @@ def _sealed(array: NDArray[Any]) -> NDArray[Any]:
     return view
 
 
-def _plain(value: Any) -> Any:
-    """As it comes back from a snapshot."""
+def as_saved(value: Any) -> Any:
+    """As a value comes back from a snapshot."""
     return msgspec.msgpack.decode(msgspec.msgpack.encode(value))
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from models.catalogue import catalogue, make
 from models.detector import Detector, Watched
+from models.joint import Joint
 from records.errors import InputError
 from records.network import DetectorChoice, Network, Series, Thresholds
 from records.quantities import QUANTITIES, conversion
@@ -14,7 +15,7 @@ from records.quantities import QUANTITIES, conversion
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """A detector and the series it looks at, ordered by id."""
+    """A detector and the series it looks at, ordered by id; all together if it is a joint one."""
 
     detector: Detector
     watched: tuple[Watched, ...]
@@ -53,13 +54,59 @@ def bind(network: Network) -> list[Binding]:
     """
     if not network.detector:
         shipped = [make(n, {}) for n, kind in catalogue().items() if not kind.experimental]
-        return _kept([Binding(d, _fitting(d, network.series)) for d in shipped])
+        return _kept([b for d in shipped for b in _shipped(d, network)])
     bindings: list[Binding] = []
     for detector, choices in _alike(network.detector):
-        chosen = {w.id: w for c in choices for w in _chosen(detector, c, network)}
-        bindings.append(Binding(detector, tuple(chosen[i] for i in sorted(chosen))))
+        chosen = [_chosen(detector, choice, network) for choice in choices]
+        if isinstance(detector, Joint):
+            groups = sorted(chosen, key=lambda group: [w.id for w in group])
+            bindings += [_together(detector, group, network) for group in groups]
+            continue
+        by_id = {w.id: w for series in chosen for w in series}
+        bindings.append(Binding(detector, tuple(by_id[i] for i in sorted(by_id))))
     _refuse_twice(bindings)
     return _kept(bindings)
+
+
+def joint_source(detector: Joint, inputs: Sequence[Watched]) -> str:
+    """The name of what a joint detector says of its target, or of the stations of its inputs."""
+    where = detector.target or "+".join(sorted({w.station for w in inputs}))
+    return "/".join(filter(None, (detector.name, where, detector.key)))
+
+
+def _shipped(detector: Detector, network: Network) -> list[Binding]:
+    """On whatever fits. A joint detector looks at each station by itself, real and simulated
+    devices apart; one that forecasts a target is used by choice alone."""
+    fitting = _fitting(detector, network.series)
+    if not isinstance(detector, Joint):
+        return [Binding(detector, fitting)]
+    if "target" in detector.parameters():
+        return []
+    simulated = _simulated(network)
+    groups: dict[tuple[str, bool], list[Watched]] = {}
+    for one in fitting:
+        groups.setdefault((one.station, one.id in simulated), []).append(one)
+    return [Binding(detector, tuple(groups[key])) for key in sorted(groups)]
+
+
+def _together(detector: Joint, inputs: tuple[Watched, ...], network: Network) -> Binding:
+    """A joint detector as it was chosen, its threshold in the canonical unit of the target."""
+    series = {s.id: s for s in network.series}
+    if detector.target in series:
+        detector = detector.canonical(*to_canonical(series[detector.target]))
+    detector.check(inputs)
+    mixed = {w.id in _simulated(network) for w in inputs}
+    if len(mixed) > 1:
+        raise InputError(
+            f"detector {detector.name!r} would judge real and simulated series together:"
+            " choose the series of one kind"
+        )
+    return Binding(detector, inputs)
+
+
+def _simulated(network: Network) -> frozenset[str]:
+    devices = {device.id for device in network.device if device.simulated}
+    return frozenset(s.id for s in network.series if s.device in devices)
 
 
 def _alike(choices: Sequence[DetectorChoice]) -> list[tuple[Detector, list[DetectorChoice]]]:
@@ -103,9 +150,17 @@ def _chosen(detector: Detector, choice: DetectorChoice, network: Network) -> tup
 
 
 def _refuse_twice(bindings: Sequence[Binding]) -> None:
-    seen: set[tuple[str, str]] = set()
+    seen: set[str] = set()
     for binding in bindings:
-        for one in binding.watched:
-            if (binding.detector.name, one.id) in seen:
-                raise InputError(f"{binding.detector.name!r} is chosen twice for series {one.id!r}")
-            seen.add((binding.detector.name, one.id))
+        detector, name = binding.detector, binding.detector.name
+        if isinstance(detector, Joint):
+            said = [(joint_source(detector, binding.watched), f"{name!r} is chosen twice")]
+        else:
+            said = [
+                (f"{name}/{w.id}", f"{name!r} is chosen twice for series {w.id!r}")
+                for w in binding.watched
+            ]
+        for source, problem in said:
+            if source in seen:
+                raise InputError(problem)
+            seen.add(source)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+from datetime import datetime
 from functools import cache
 from types import MappingProxyType
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from models import detectors
 from models.detector import Detector
 from records.errors import SettingsError
+from records.times import from_datetime, text
 
 
 @cache
@@ -39,7 +41,10 @@ def detector_class(name: str) -> type[Detector]:
 
 
 def make(name: str, params: dict[str, Any]) -> Detector:
-    """A detector with these parameters. Raises SettingsError that names what is wrong."""
+    """A detector with these parameters; a time may be given as text or as TOML has it.
+
+    Raises SettingsError that names what is wrong.
+    """
     chosen = detector_class(name)
     known = chosen.parameters()
     for param in params:
@@ -47,9 +52,13 @@ def make(name: str, params: dict[str, Any]) -> Detector:
             has = ", ".join(known) or "none"
             raise SettingsError(f"{name} has no parameter {param!r} (it has: {has})")
     try:
-        return chosen(**params)
+        return chosen(**{param: _plain(value) for param, value in params.items()})
     except (TypeError, ValueError) as error:
         raise SettingsError(f"{name}: {error}") from None
+
+
+def _plain(value: Any) -> Any:
+    return text(from_datetime(value)) if isinstance(value, datetime) else value
 
 
 def describe() -> list[dict[str, Any]]:

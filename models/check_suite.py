@@ -145,15 +145,20 @@ def same(one: Outcome, other: Outcome, rows: NDArray[np.intp], what: str) -> Non
     """Rows of the one are, in order, all rows of the other, bit for bit. Raises CheckFailed."""
     for name in ("scored", "score", "p_value", "level"):
         ours, theirs = getattr(one, name)[rows], getattr(other, name)
-        if ours.tobytes() != theirs.tobytes():
-            row = int(
-                np.flatnonzero(~((ours == theirs) | ((ours != ours) & (theirs != theirs))))[0]
-            )
-            raise CheckFailed(f"{what}: {name} of row {row} is {ours[row]} or {theirs[row]}")
+        for row in np.flatnonzero(~_same_bits(ours, theirs))[:1].tolist():
+            raise CheckFailed(f"{what}: {name} of row {row} is {ours[row]!r} or {theirs[row]!r}")
     kept = {int(row): index for index, row in enumerate(rows)}
     ours_said = [(kept[r], c, s) for r, c, s in one.crossings if r in kept]
     if [_comparable(c) for c in ours_said] != [_comparable(c) for c in other.crossings]:
         raise CheckFailed(f"{what}: the changes of level are explained differently")
+
+
+def _same_bits(ours: NDArray[Any], theirs: NDArray[Any]) -> NDArray[np.bool_]:
+    """Where two columns agree; of zeros also in their sign. NaN is NaN, whatever made it."""
+    unknown = (ours != ours) & (theirs != theirs)
+    agree: NDArray[np.bool_] = (ours == theirs) & (np.signbit(ours) == np.signbit(theirs))
+    same_bits: NDArray[np.bool_] = agree | unknown
+    return same_bits
 
 
 def _comparable(crossing: tuple[int, Any, Any]) -> str:

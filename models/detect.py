@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.bank import Bank, Outcome
 from models.catalogue import detector_class, make
 from models.detector import Detector
-from models.joint import TOGETHER, Joint, Recording, advance, shown
+from models.joint import TOGETHER, Joint
+from models.runner import Runner
 from models.series_file import SeriesFile, read
 from records.errors import InputError, SettingsError
 from records.language import phrase
@@ -57,41 +59,38 @@ def _rows(detector: Detector, file: SeriesFile) -> Iterator[Row]:
 
 
 def joint_table(detector: Joint, file: SeriesFile) -> list[Row]:
-    """The target's rows alone, or one row a time with series `*`."""
-    watched = tuple(column.watched for column in file.columns)
-    recording = Recording(watched, file.place, file.measured_at, file.value)
-    detector = _in_canonical_units(detector, file, recording)
-    if not len(recording.place):
+    """The target's rows alone, or one row a time with series `*`.
+
+    Raises InputError where the detector can take none of the series, or lacks its target.
+    """
+    seats = _seats(detector, file)
+    if not seats:
         return []
-    rows = shown(detector, recording).tolist()
-    outcome = advance(detector, recording)
+    columns = [file.columns[place] for place in seats]
+    names = [column.watched.id for column in columns]
+    if detector.target in names:
+        target = columns[names.index(detector.target)]
+        detector = detector.canonical(target.factor, target.offset)
+    runner = Runner(detector, [column.watched for column in columns])
+    seat, mine = _seated(seats, file)
+    runner.add(seat[mine], file.measured_at[mine], file.value[mine])
+    times, outcome = runner.judge(int(file.measured_at[-1]))
+    written_at = dict(zip(file.measured_at.tolist(), file.written_at, strict=True))
+    if detector.target:
+        own = np.flatnonzero(file.place == seats[names.index(detector.target)])
+        written_at = {int(file.measured_at[row]): file.written_at[row] for row in own.tolist()}
+    name = target.name if detector.target else TOGETHER
     return [
-        (
-            file.columns[file.place[row]].name if detector.target else TOGETHER,
-            file.written_at[row],
-            _number(score),
-            "",
-            Level(level).word,
-            reason,
-        )
-        for row, score, level, reason in zip(
-            rows,
+        (name, written_at[at], _number(score), _number(p_value), Level(level).word, reason)
+        for at, score, p_value, level, reason in zip(
+            times.tolist(),
             outcome.score.tolist(),
+            outcome.p_value.tolist(),
             outcome.level.tolist(),
-            _reasons([0] * len(rows), outcome),
+            _reasons([0] * len(times), outcome),
             strict=True,
         )
     ]
-
-
-def _in_canonical_units(detector: Joint, file: SeriesFile, recording: Recording) -> Joint:
-    """The same detector, its threshold taken from the target's unit in the file."""
-    params = detector.get_params()
-    if not detector.target or params.get("threshold") is None:
-        return detector
-    column = file.columns[recording.target(detector.target)]
-    params["threshold"] = params["threshold"] * column.factor + column.offset
-    return type(detector)(**params)
 
 
 def table(detector: Detector, file: SeriesFile) -> Iterator[Row]:
@@ -103,10 +102,7 @@ def table(detector: Detector, file: SeriesFile) -> Iterator[Row]:
     seats = _seats(detector, file)
     watched = [file.columns[place].watched for place in seats]
     bank = Bank(detector, watched)
-    seat_of = np.full(len(file.columns), -1, np.intp)
-    seat_of[list(seats)] = np.arange(len(seats))
-    seat = seat_of[file.place]
-    mine = np.flatnonzero(seat >= 0)
+    seat, mine = _seated(seats, file)
     outcome = bank.advance(seat[mine], file.measured_at[mine], file.value[mine])
     reasons = _reasons(seat[mine].tolist(), outcome)
     scored = iter(zip(outcome.score.tolist(), outcome.p_value.tolist(), reasons, strict=True))
@@ -128,6 +124,14 @@ def _seats(detector: Detector, file: SeriesFile) -> list[int]:
         wanted = ", ".join(sorted(detector.quantities)) or "a limit or a quantity"
         raise InputError(f"{detector.name} can take none of the series (it takes: {wanted})")
     return seats
+
+
+def _seated(seats: list[int], file: SeriesFile) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The seat of each row's series (-1: none), and the rows that have one."""
+    seat_of = np.full(len(file.columns), -1, np.intp)
+    seat_of[seats] = np.arange(len(seats))
+    seat = seat_of[file.place]
+    return seat, np.flatnonzero(seat >= 0)
 
 
 def _reasons(seats: list[int], outcome: Outcome) -> list[str]:

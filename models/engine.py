@@ -7,16 +7,29 @@ them on a fixed grid, so that the same arrivals in any chunks give the same warn
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from models.association import Associated
 from models.bank import Bank
-from models.binding import bind, to_canonical
+from models.binding import Binding, bind, to_canonical
+from models.joint import Joint
+from models.joint_sources import JointSources
+from models.moments import Following
+from models.runner import Runner
 from models.silence import Silence, Watch
-from models.sources import Decision, sources_of, unfollowed
+from models.sources import (
+    ALL,
+    AssociatedSources,
+    Decision,
+    SingleSources,
+    Sources,
+    unfollowed,
+)
 from records.errors import SettingsError
 from records.levels import Flag, Level
 from records.readings import ReadingBatch
@@ -36,8 +49,8 @@ class Engine:
     def __init__(self, registry: Registry, *, started_at: int) -> None:
         network, numbers = registry.network, registry.series_number
         bindings = bind(network)
-        self._banks = [Bank(b.detector, b.watched) for b in bindings]
-        self._sources = [sources_of(registry, b) for b in bindings]
+        self._banks = [_scoring(b) for b in bindings]
+        self._sources = [_sources(registry, b) for b in bindings]
         self._ids = sorted({w.id for b in bindings for w in b.watched})
         series = {s.id: s for s in network.series}
         place = {series_id: p for p, series_id in enumerate(self._ids)}
@@ -59,15 +72,17 @@ class Engine:
         was already reached decides at that moment: what was said is never taken back. Returns the
         warnings in the order in which they were decided, one for each change of a source's level.
         """
-        place, received_at, measured_at, value = self._ordered(rows)
-        watch = self._silence.arrive(place, received_at, measured_at)
+        arrived = self._ordered(rows)
+        watch = self._silence.arrive(arrived.place, arrived.received_at, arrived.measured_at)
         decisions = self._silences(watch.silences + self._silence.fall_silent(now_at))
         for index, (bank, seats) in enumerate(zip(self._banks, self._seats, strict=True)):
-            seat = _find(seats, place)
-            mine = np.flatnonzero(watch.news & (seat >= 0))
-            decisions += _decisions(
-                index, bank, mine, seat, place, received_at, measured_at, value, watch
-            )
+            seat = _find(seats, arrived.place)
+            mine = arrived.take(np.flatnonzero(watch.news & (seat >= 0)), seat, watch)
+            if isinstance(bank, Following):
+                decisions += _returns(index, mine)
+                decisions += _joint_decisions(index, bank, mine, now_at, len(self._ids))
+            else:
+                decisions += _decisions(index, bank, mine)
         self.through_at = max(now_at, self.through_at)
         decisions.sort(key=lambda d: d.order)
         return [w for d in decisions for w in self._sources[d.bank].decide(d)]
@@ -126,10 +141,8 @@ class Engine:
                 self._silence.silent[np.flatnonzero(seats == seat)] = True
         return [blind] if warning.level > Level.GREY else []
 
-    def _ordered(
-        self, rows: ReadingBatch
-    ) -> tuple[NDArray[np.intp], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-        """Place, arrival, measurement and canonical value of the rows that count, in order."""
+    def _ordered(self, rows: ReadingBatch) -> _Arrived:
+        """The rows that count, in the order in which they are decided."""
         place = _find(self._place, rows.series)
         wanted = ~rows.late & ~np.isin(rows.flag, _KEPT_OUT) & (place >= 0)
         rows, place = rows.take(wanted), place[wanted]
@@ -137,7 +150,7 @@ class Engine:
         order = np.lexsort((rows.measured_at, place, received_at))
         place = place[order]
         value = rows.value[order] * self._factor[place] + self._offset[place]
-        return place, received_at[order], rows.measured_at[order], value
+        return _Arrived(place, received_at[order], rows.measured_at[order], value)
 
     def _silences(self, silences: list[tuple[int, int]]) -> list[Decision]:
         return [
@@ -148,39 +161,105 @@ class Engine:
         ]
 
 
-def _decisions(
-    index: int,
-    bank: Bank,
-    mine: NDArray[np.intp],
-    seat: NDArray[np.intp],
-    place: NDArray[np.intp],
-    received_at: NDArray[np.int64],
-    measured_at: NDArray[np.int64],
-    value: NDArray[np.float64],
-    watch: Watch,
-) -> list[Decision]:
+@dataclass(frozen=True, slots=True)
+class _Arrived:
+    """Columns of rows in the order of (arrival, place, measurement), values canonical."""
+
+    place: NDArray[np.intp]
+    received_at: NDArray[np.int64]
+    measured_at: NDArray[np.int64]
+    value: NDArray[np.float64]
+
+    def take(self, row: NDArray[np.intp], seat: NDArray[np.intp], watch: Watch) -> _Mine:
+        return _Mine(
+            row=row,
+            seat=seat[row],
+            place=self.place[row],
+            received_at=self.received_at[row],
+            measured_at=self.measured_at[row],
+            value=self.value[row],
+            restarted=watch.restarted[row],
+            returned=watch.returned[row],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Mine(_Arrived):
+    """The rows of one detector's series; `row` is their place among all that arrived."""
+
+    row: NDArray[np.intp]
+    seat: NDArray[np.intp]
+    restarted: NDArray[np.bool_]
+    returned: NDArray[np.bool_]
+
+
+def _scoring(binding: Binding) -> Bank | Following:
+    if isinstance(binding.detector, Joint):
+        return Following(Runner(binding.detector, binding.watched))
+    return Bank(binding.detector, binding.watched)
+
+
+def _sources(registry: Registry, binding: Binding) -> Sources:
+    """What turns the decisions of this binding into warnings."""
+    detector = binding.detector
+    if isinstance(detector, Joint):
+        return JointSources(registry, binding, detector)
+    if isinstance(detector, Associated):
+        return AssociatedSources(registry, binding, detector)
+    return SingleSources(registry, binding)
+
+
+def _decisions(index: int, bank: Bank, mine: _Mine) -> list[Decision]:
     """Run one bank over its rows: a decision where a level changed or a series came back."""
-    outcome = bank.advance(seat[mine], measured_at[mine], value[mine], watch.restarted[mine])
+    outcome = bank.advance(mine.seat, mine.measured_at, mine.value, mine.restarted)
     crossings = {row: (crossing, said) for row, crossing, said in outcome.crossings}
-    returned = np.flatnonzero(watch.returned[mine]).tolist()
+    returned = np.flatnonzero(mine.returned).tolist()
     decisions = []
     for i in {**crossings, **dict.fromkeys(returned)}:
-        row = int(mine[i])
         crossing, said = crossings.get(i, (None, None))
-        decisions.append(
-            Decision(
-                at=int(received_at[row]),
-                timer=False,
-                place=int(place[row]),
-                row=row,
-                bank=index,
-                seat=int(seat[row]),
-                level=Level(int(outcome.level[i])),
-                crossing=crossing,
-                said=said,
-            )
-        )
+        decision = _decision(index, mine, i, Level(int(outcome.level[i])))
+        decisions.append(replace(decision, crossing=crossing, said=said))
     return decisions
+
+
+def _returns(index: int, mine: _Mine) -> list[Decision]:
+    return [_decision(index, mine, i, Level.GREEN) for i in np.flatnonzero(mine.returned).tolist()]
+
+
+def _decision(index: int, mine: _Mine, i: int, level: Level) -> Decision:
+    return Decision(
+        at=int(mine.received_at[i]),
+        timer=False,
+        place=int(mine.place[i]),
+        row=int(mine.row[i]),
+        bank=index,
+        seat=int(mine.seat[i]),
+        level=level,
+    )
+
+
+def _joint_decisions(
+    index: int, following: Following, mine: _Mine, now_at: int, last_place: int
+) -> list[Decision]:
+    """A decision for each moment that was closed, after all others of its time."""
+    closed = following.advance(
+        mine.seat, mine.measured_at, mine.value, mine.received_at, mine.restarted, now_at
+    )
+    return [
+        Decision(
+            at=one.decided_at,
+            timer=one.timer,
+            place=last_place,
+            row=row,
+            bank=index,
+            seat=ALL,
+            level=one.level,
+            crossing=one.crossing,
+            said=one.said,
+            known=one.known,
+        )
+        for row, one in enumerate(closed)
+    ]
 
 
 def _lookup(places: Mapping[int, int]) -> NDArray[np.intp]:

@@ -7,18 +7,23 @@ Tibshirani 2023, arXiv:2307.16895).
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingRegressor
+from threadpoolctl import ThreadpoolController
 
-from models.detector import Floats
+from models.detector import Floats, State
 from models.joint import Recording
 
 LEVELS = np.array([0.1, 0.25, 0.5, 0.75, 0.9, 0.97])
+_THREADS = ThreadpoolController()
 _LAGS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)  # of the horizon
 _SUMS = (0.5, 1.0, 2.0, 6.0, 24.0)
+_SUM_STEP = 1e-6
 _MOST_ROWS = 40_000
 _LEAST_ROWS = 200
 _GAIN = 0.02
@@ -36,9 +41,19 @@ def latest(at: Times, value: Floats, when: Times, oldest: int) -> Floats:
     return np.where(known, value[np.maximum(row, 0)], np.nan)
 
 
-def features(recording: Recording, target: int, horizon: int) -> Floats:
-    """One row a value of the target, from values at or before it; in order of the series' ids."""
+def looks_back_s(horizon_s: float) -> float:
+    """How far back (s) the features of a row look."""
+    return horizon_s * max(*_SUMS, *(2 * lag for lag in _LAGS))
+
+
+def features(recording: Recording, target: int, horizon: int, since: int) -> Floats:
+    """One row a value of the target newer than `since`, from values at or before it.
+
+    Columns in order of the series' ids. Those of a row are the same bits wherever the recording
+    begins, `looks_back_s` before the row or earlier.
+    """
     when, own = recording.series(target)
+    when, own = when[when > since], own[when > since]
     columns = [own]
     for place in sorted(range(len(recording.watched)), key=lambda i: recording.watched[i].id):
         at, value = recording.series(place)
@@ -55,20 +70,29 @@ def _steps(at: Times, value: Floats, when: Times, horizon: int) -> list[Floats]:
 
 
 def _sums(at: Times, value: Floats, when: Times, horizon: int) -> list[Floats]:
-    total = np.r_[0.0, np.cumsum(value)]
+    # In whole numbers, so that a sum does not depend on what was added before it.
+    total = np.r_[0, np.cumsum(np.rint(value / _SUM_STEP).astype(np.int64))]
     last = np.searchsorted(at, when, side="right")
-    spans = [int(horizon * share) for share in _SUMS]
-    return [total[last] - total[np.searchsorted(at, when - span, side="right")] for span in spans]
+    starts = [np.searchsorted(at, when - int(horizon * share), side="right") for share in _SUMS]
+    return [(total[last] - total[start]) * _SUM_STEP for start in starts]
 
 
-def highest_ahead(at: Times, value: Floats, horizon: int) -> Floats:
-    """The highest value in (t, t + horizon]; NaN where the series has none in its second half."""
-    first = np.arange(1, len(at) + 1)
-    last = np.searchsorted(at, at + horizon, side="right")
-    half = np.searchsorted(at, at + horizon // 2, side="right")
-    ends = np.minimum(np.stack([first, last], axis=1), len(at)).ravel()
-    highest: Floats = np.maximum.reduceat(np.r_[value, -np.inf], ends)[::2]
-    return np.where(last > half, highest, np.nan)
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """What a series reached within `horizon` (microseconds) of a moment."""
+
+    at: Times
+    value: Floats
+    horizon: int
+
+    def highest(self, when: Times) -> Floats:
+        """The highest value in (t, t + horizon]; NaN where there is none in its second half."""
+        first = np.searchsorted(self.at, when, side="right")
+        last = np.searchsorted(self.at, when + self.horizon, side="right")
+        half = np.searchsorted(self.at, when + self.horizon // 2, side="right")
+        ends = np.minimum(np.stack([first, last], axis=1), len(self.at)).ravel()
+        highest: Floats = np.maximum.reduceat(np.r_[self.value, -np.inf], ends)[::2]
+        return np.where(last > half, highest, np.nan)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +103,8 @@ class Fitted:
 
     def quantiles(self, given: Floats) -> Floats:
         """Shape (rows, levels), not falling along a row."""
-        found = np.stack([model.predict(given) for model in self.models], axis=1)
+        with _one_thread():
+            found: Floats = np.stack([model.predict(given) for model in self.models], axis=1)
         return np.sort(found, axis=1)
 
 
@@ -89,7 +114,17 @@ def fit(given: Floats, rise: Floats, trees: int) -> Fitted | None:
     if len(known) < _LEAST_ROWS:
         return None
     known = known[:: -(-len(known) // _MOST_ROWS)]
-    return Fitted(tuple(_model(level, trees).fit(given[known], rise[known]) for level in LEVELS))
+    # A column that nothing was ever seen in can't be split, and scikit-learn refuses it.
+    given = np.where(np.isnan(given[known]).all(axis=0), 0.0, given[known])
+    with _one_thread():
+        models = [_model(level, trees).fit(given, rise[known]) for level in LEVELS]
+    return Fitted(tuple(models))
+
+
+def _one_thread() -> AbstractContextManager[Any]:
+    """Threads that wait for each other on a busy machine cost ten times what they save."""
+    limited: AbstractContextManager[Any] = _THREADS.limit(limits=1, user_api="openmp")
+    return limited
 
 
 def _model(level: float, trees: int) -> HistGradientBoostingRegressor:
@@ -106,25 +141,39 @@ def _model(level: float, trees: int) -> HistGradientBoostingRegressor:
     )
 
 
-def corrected(at: Times, quantiles: Floats, rise: Floats, horizon: int, least: float) -> Floats:
-    """Quantiles shifted by what came true: a row learns from rows whose horizon is over by then.
+def corrected(
+    at: Times, quantiles: Floats, value: Floats, ahead: Ahead, least: float, state: State
+) -> Floats:
+    """Quantiles of the rise shifted by what came true: a row learns from rows whose horizon is
+    over by then.
 
     The shift is in units of a row's own spread (at least `least`), so that what quiet days teach
-    is small in quiet days. A row counts by the share of a horizon since the row before.
+    is small in quiet days. A row counts by the share of a horizon since the row before. `state`
+    keeps the shift and the rows that wait for their horizon.
     """
+    shift = state.setdefault("shift", np.zeros(len(LEVELS)))
+    waiting_at = np.r_[state.get("at", np.zeros(0, np.int64)), at]
+    shifted = np.r_[state.get("shifted", np.zeros((0, len(LEVELS)))), np.empty_like(quantiles)]
+    before = state.get("last_at", at[:1])
+    weight = _GAIN * np.clip(np.diff(at, prepend=before) / ahead.horizon, 0.0, 1.0)
+    weight = np.r_[state.get("weight", np.zeros(0)), weight]
+    base = np.r_[state.get("value", np.zeros(0)), value]
+    rise = ahead.highest(waiting_at) - base
     spread = np.maximum(quantiles[:, 4] - quantiles[:, 1], least)
-    weight = _GAIN * np.clip(np.diff(at, prepend=at[:1]) / horizon, 0.0, 1.0)
-    shift = np.zeros(len(LEVELS))
-    shifted = np.empty_like(quantiles)
+    kept = len(waiting_at) - len(at)
     over = 0
     for row in range(len(at)):
-        while at[over] + horizon <= at[row] and over < row:
+        while waiting_at[over] + ahead.horizon <= at[row]:
             if not np.isnan(rise[over]):
                 above = rise[over] > shifted[over]
                 shift = shift + weight[over] * (above - (1.0 - LEVELS))
             over += 1
-        shifted[row] = np.sort(quantiles[row] + shift * spread[row])
-    return shifted
+        shifted[kept + row] = np.sort(quantiles[row] + shift * spread[row])
+    state["shift"], state["last_at"] = shift, at[-1:].copy()
+    state["at"], state["shifted"] = waiting_at[over:], shifted[over:]
+    state["weight"], state["value"] = weight[over:], base[over:]
+    found: Floats = shifted[kept:]
+    return found
 
 
 def chance_above(quantiles: Floats, limit: Floats, least: float) -> Floats:

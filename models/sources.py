@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from models.association import JointDetector, Statement, Vote
+from models.association import Associated, Statement, Vote
 from models.binding import Binding
 from models.detector import Crossing, Said
 from records.levels import Level
@@ -21,8 +21,10 @@ from store.directory import Registry
 SILENT = "No reading of {quantity} at {station} for more than {minutes} min."
 RETURNED = "Readings of {quantity} at {station} are coming in again."
 UNFOLLOWED = "{detector} no longer follows this; nobody can say whether it is over."
-JOINT_ENDED = "The signs of danger have ended."
-JOINT_RETURNED = "Enough sensors send readings again."
+ENDED = "The signs of danger have ended."
+ENOUGH_RETURNED = "Enough sensors send readings again."
+# The seat of a score that rests on all series of a joint detector.
+ALL = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +33,10 @@ class Decision:
 
     at, timer     when it was decided; a timer comes after the arrivals of its moment
     place, row    rank of the series id, and place among the arrivals
-    bank, seat    which detector, and which of its series
-    level         of the series after the row; None = it fell silent
-    crossing, said  None where the level of the series did not change
+    bank, seat    which detector, and which of its series; ALL for a score of all together
+    level         after the row; None = the series fell silent
+    crossing, said  None where the level did not change
+    known         False where nothing is known of the level
     """
 
     at: int
@@ -45,6 +48,7 @@ class Decision:
     level: Level | None = None
     crossing: Crossing | None = None
     said: Said | None = None
+    known: bool = True
 
     @property
     def order(self) -> tuple[int, bool, int, int, int]:
@@ -159,17 +163,15 @@ class SingleSources(Sources):
         )
 
 
-class JointSources(Sources):
-    """The series of a joint detector only vote; a source is what `associate` names by a key.
+class AssociatedSources(Sources):
+    """The series of such a detector only vote; a source is what `associate` names by a key.
 
     Simulated and real series are associated apart, so that neither can confirm the other.
     """
 
-    def __init__(self, registry: Registry, binding: Binding) -> None:
+    def __init__(self, registry: Registry, binding: Binding, detector: Associated) -> None:
         super().__init__(registry, binding)
-        if not isinstance(binding.detector, JointDetector):
-            raise TypeError(f"{binding.detector.name} does not associate")
-        self._joint = binding.detector
+        self._associated = detector
         self._votes: list[Vote] = [
             Vote(watched=w, level=Level.GREEN, changed_at=0) for w in self._watched
         ]
@@ -185,7 +187,7 @@ class JointSources(Sources):
             if simulated == world
         ]
         before = self._statements[world]
-        stated = self._joint.associate(votes, self._network, before, decision.at)
+        stated = self._associated.associate(votes, self._network, before, decision.at)
         ended = [before[key] for key in before if key not in {s.key for s in stated}]
         self._statements[world] = {s.key: s for s in stated}
         over = [_over(statement) for statement in ended]
@@ -212,7 +214,7 @@ class JointSources(Sources):
         self.current = msgspec.convert(saved["current"], dict[str, HazardWarning])
 
     def adopt(self, warning: HazardWarning) -> int | None:
-        if warning.detector == self._joint.name:
+        if warning.detector == self._associated.name:
             self.current[warning.source] = warning
         return None
 
@@ -246,10 +248,10 @@ class JointSources(Sources):
 
     def _warning(self, stated: Statement, simulated: bool, now_at: int) -> HazardWarning:
         return HazardWarning(
-            source=f"{self._joint.name}/{stated.key}" + ("/simulated" if simulated else ""),
-            detector=self._joint.name,
-            version=self._joint.version,
-            hazard=self._joint.hazard,
+            source=f"{self._associated.name}/{stated.key}" + ("/simulated" if simulated else ""),
+            detector=self._associated.name,
+            version=self._associated.version,
+            hazard=self._associated.hazard,
             area=stated.area,
             level=stated.level,
             stations=stated.stations,
@@ -263,15 +265,9 @@ class JointSources(Sources):
         )
 
 
-def sources_of(registry: Registry, binding: Binding) -> Sources:
-    """What turns the decisions of this binding into warnings."""
-    joint = isinstance(binding.detector, JointDetector)
-    return JointSources(registry, binding) if joint else SingleSources(registry, binding)
-
-
 def _over(statement: Statement) -> Statement:
     """A statement that stands no more."""
-    text = JOINT_RETURNED if statement.level == Level.GREY else JOINT_ENDED
+    text = ENOUGH_RETURNED if statement.level == Level.GREY else ENDED
     return msgspec.structs.replace(
         statement, level=Level.GREEN, reason=Phrase(text=text), onset_at=None, evidence={}
     )

@@ -21,7 +21,7 @@ class Phrase(Record, frozen=True):
 class HazardWarning(Record, frozen=True):
     """A detector's statement about one series (or station group): one for each change of level.
 
-    source       "detector/series-id" (or "detector/area" for a joint one): one vote each
+    source       "detector/series-id", or "detector/place" where several series are joined
     hazard, area what would happen where (area id)
     level        the source's level from `decided_at` on; GREY = the source is blind
     stations     station ids that this vote rests on

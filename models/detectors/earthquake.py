@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from models.association import JointDetector, Statement, Vote
+from models.association import Associated, Statement, Vote
 from models.detector import (
     Crossing,
     Fixed,
@@ -34,7 +34,7 @@ _FLOOR_GAL = 0.02  # what the quietest of these sensors makes of nothing
 _CLIP = 36.0  # one sample counts as at most so many times the usual energy
 
 
-class Earthquake(JointDetector):
+class Earthquake(Associated):
     """Warns when several stations shake in an order that a travelling wave can have.
 
     ratio         energy of the last second over its usual level, at which an axis votes

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from models import exceedance
 from models.detector import (
     Crossing,
-    Fixed,
-    Floats,
     Limits,
     Said,
     State,
@@ -19,7 +18,7 @@ from models.detector import (
     evidence_of,
     rounded,
 )
-from models.joint import Joint, Recording, shown, until
+from models.joint import Joint, Judged, Recording, until
 from records.errors import InputError
 from records.levels import Hazard
 from records.statements import Phrase
@@ -31,6 +30,7 @@ WILL_EXCEED = (
 )
 _FIRST_FIT = 60 * DAY
 _GROWTH = 2.0
+_NEVER = -(2**63)
 
 
 class FloodForecast(Joint):
@@ -47,6 +47,7 @@ class FloodForecast(Joint):
     name = "flood-forecast"
     hazard = Hazard.RIVER_FLOOD
     experimental = True
+    training_s = np.inf
     card = (
         "Chance that stage or discharge exceeds a threshold at some time in the horizon. Method: "
         "gradient-boosted quantiles (scikit-learn HistGradientBoostingRegressor, after Ke et al. "
@@ -54,8 +55,7 @@ class FloodForecast(Joint):
         "several lags and rain sums; quantile offsets follow what came true (arXiv:2307.16895). "
         "It is fitted anew whenever the past has doubled. Null: persistence (over now, over "
         "ahead) and rate of rise at the same lead. Below 200 training rows it says nothing; a "
-        "flood larger than any in the training part is an extrapolation. Recordings only so far: "
-        "it can't be chosen for live series."
+        "flood larger than any in the training part is an extrapolation."
     )
 
     def __init__(
@@ -81,57 +81,55 @@ class FloodForecast(Joint):
         up = (self.warn_at / 2, self.warn_at, (1 + self.warn_at) / 2)
         return Limits.same(len(watched), up, up)
 
-    def judge(self, recording: Recording) -> Floats:
-        """Chances at the target's rows; NaN up to `fit_until`. Raises InputError."""
+    @property
+    def memory_s(self) -> float:  # type: ignore[override]
+        return exceedance.looks_back_s(self.horizon_s)
+
+    def check(self, watched: Sequence[Watched]) -> None:
         if not self.target or self.threshold is None:
             raise InputError(f"{self.name} needs the parameters target and threshold")
-        place = recording.target(self.target)
-        score = np.full(int((recording.place == place).sum()), np.nan)
-        at, value = recording.series(place)
-        horizon = round(self.horizon_s * SECOND)
-        rise = exceedance.highest_ahead(at, value, horizon) - value
-        given = exceedance.features(recording, place, horizon)
-        quantiles = self._quantiles(recording, at, given, rise)
-        least = max(1e-3 * abs(self.threshold), 1e-9)
-        scored = np.flatnonzero(~np.isnan(quantiles[:, 0]))
-        if len(scored):
-            shifted = exceedance.corrected(
-                at[scored], quantiles[scored], rise[scored], horizon, least
-            )
-            limit = self.threshold - value[scored]
-            fits = np.flatnonzero(recording.plausible()[shown(self, recording)])
-            score[fits[scored]] = exceedance.chance_above(shifted, limit, least)
-        return score
+        super().check(watched)
 
-    def _quantiles(
-        self, recording: Recording, at: exceedance.Times, given: Floats, rise: Floats
-    ) -> Floats:
-        """Quantiles of the rise at each row, by the model fitted last before it."""
-        found = np.full((len(at), len(exceedance.LEVELS)), np.nan)
-        horizon = round(self.horizon_s * SECOND)
-        for begins, ends in self._spans(recording):
-            rows = np.flatnonzero((at > begins) & (at <= ends))
-            past = at + horizon <= begins
-            model = exceedance.fit(given[past], rise[past], self.trees) if len(rows) else None
-            if model is not None:
-                found[rows] = model.quantiles(given[rows])
-        return found
-
-    def _spans(self, recording: Recording) -> list[tuple[int, int]]:
-        """(fitted at, used until): first at `fit_until`, then whenever the past has doubled."""
-        if not len(recording.measured_at):
-            return []
-        first, last = int(recording.measured_at[0]), int(recording.measured_at[-1])
+    def fits(self, first_at: int) -> Iterator[int]:
+        """First at `fit_until`, then whenever the past has doubled."""
         given = until(self.fit_until)
-        begins = first + _FIRST_FIT if given is None else given
-        spans = []
-        while begins < last:
-            ends = begins + max(int((begins - first) * (_GROWTH - 1)), DAY)
-            spans.append((begins, ends))
-            begins = ends
-        return spans
+        at = first_at + _FIRST_FIT if given is None else given
+        while True:
+            yield at
+            at += max(int((at - first_at) * (_GROWTH - 1)), DAY)
 
-    def explain(self, crossing: Crossing, state: State, fixed: Fixed) -> Said:
+    def fit(self, recording: Recording, at: int) -> exceedance.Fitted | None:
+        place, horizon = recording.target(self.target), self._horizon
+        when, value = recording.series(place)
+        rise = exceedance.Ahead(when, value, horizon).highest(when) - value
+        past = when + horizon <= at
+        given = exceedance.features(recording, place, horizon, _NEVER)
+        return exceedance.fit(given[past], rise[past], self.trees)
+
+    def judge(
+        self, recording: Recording, since: int, model: exceedance.Fitted, state: State
+    ) -> Judged:
+        """Chances at the target's rows."""
+        assert self.threshold is not None
+        place, horizon = recording.target(self.target), self._horizon
+        shown = recording.shown(self.target, since)
+        score = np.full(len(shown), np.nan)
+        fits = recording.plausible()[shown]
+        if not fits.any():
+            return Judged(score)
+        at, value = recording.measured_at[shown][fits], recording.value[shown][fits]
+        given = exceedance.features(recording, place, horizon, since)
+        ahead = exceedance.Ahead(*recording.series(place), horizon)
+        least = max(1e-3 * abs(self.threshold), 1e-9)
+        shifted = exceedance.corrected(at, model.quantiles(given), value, ahead, least, state)
+        score[fits] = exceedance.chance_above(shifted, self.threshold - value, least)
+        return Judged(score)
+
+    @property
+    def _horizon(self) -> int:
+        return round(self.horizon_s * SECOND)
+
+    def reason(self, crossing: Crossing, detail: Mapping[str, Any]) -> Said:
         values: Values = {
             "target": self.target,
             "threshold": rounded(self.threshold or 0.0),

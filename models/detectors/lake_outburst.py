@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models import slope
-from models.association import JointDetector, Statement, Vote
+from models.association import Associated, Statement, Vote
 from models.detector import (
     Crossing,
     Fixed,
@@ -53,7 +53,7 @@ _WITH_LEAD = {FALLING: FALLING_LEAD, EMPTYING: EMPTYING_LEAD, CONFIRMED: CONFIRM
 _RELATED_S = 3600.0
 
 
-class LakeOutburst(JointDetector):
+class LakeOutburst(Associated):
     """Warns downstream of a lake whose level falls rapidly.
 
     drop_m           fall within about an hour that makes orange (four times as much: red)

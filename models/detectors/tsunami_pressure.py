@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models import tide
-from models.association import JointDetector, Statement, Vote
+from models.association import Associated, Statement, Vote
 from models.detector import (
     Crossing,
     Fixed,
@@ -46,7 +46,7 @@ _LONG_AGO_S = 1e9
 _LOST = 90 * MINUTE  # no wave stays off on one side for so long: the tide must be learned anew
 
 
-class TsunamiPressure(JointDetector):
+class TsunamiPressure(Associated):
     """Warns when the trailing median of the residual from the extrapolated tide is over a limit.
 
     threshold     residual in m of water

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,9 +13,9 @@ from models import joint_checks
 from models.catalogue import catalogue, make
 from models.check_suite import CheckFailed
 from models.detect import detect, joint_table
-from models.detector import Floats
+from models.detector import State
 from models.detectors.flood_forecast import FloodForecast
-from models.joint import Joint, Recording
+from models.joint import Joint, Judged, Recording
 from models.joint_checks import JOINT_CHECKS, MakeJoint
 from models.series_file import read
 from records.errors import InputError, SettingsError
@@ -47,36 +48,89 @@ def test_every_joint_detector_keeps_the_rule(name: str, check: Callable[[MakeJoi
 
 
 class Level(FloodForecast):
-    """The target's level itself, unknown in the training part: keeps every rule."""
+    """The target's level and the mean of what came before it: keeps every rule."""
 
-    def judge(self, recording: Recording) -> Floats:
-        at, value = recording.series(recording.target(self.target))
-        return np.where(at > parse(self.fit_until), np.tanh(value / 4), np.nan)
+    memory_s = 6 * 3600.0
+    training_s = 0.0
+
+    def fits(self, first_at: int) -> Iterator[int]:
+        yield parse(self.fit_until)
+
+    def fit(self, recording: Recording, at: int) -> Any:
+        return True
+
+    def judge(self, recording: Recording, since: int, model: Any, state: State) -> Judged:
+        rows = recording.shown(self.target, since)
+        total = state.setdefault("total", np.zeros(2))
+        sums = np.cumsum([total[0], *recording.value[rows]])
+        counts = total[1] + np.arange(1, len(rows) + 1)
+        state["total"] = np.array([sums[-1], counts[-1]])
+        return Judged(np.tanh((recording.value[rows] + sums[1:] / counts) / 8))
 
 
 class LooksAhead(Level):
-    def judge(self, recording: Recording) -> Floats:
-        return super().judge(recording) / 2 + (0.1 * len(recording.place)) % 0.3
+    """Divides by the highest of all rows that it was given."""
+
+    def judge(self, recording: Recording, since: int, model: Any, state: State) -> Judged:
+        judged = super().judge(recording, since, model, state)
+        return Judged(judged.score / (1 + recording.value.max()))
+
+
+class DependsOnBatch(Level):
+    """Sums from the beginning of whatever window it is given."""
+
+    def judge(self, recording: Recording, since: int, model: Any, state: State) -> Judged:
+        judged = super().judge(recording, since, model, state)
+        rows = recording.shown(self.target, since)
+        return Judged(np.tanh(judged.score + 1e-3 * np.cumsum(recording.value)[rows]))
+
+
+class LosesState(Level):
+    """Keeps something on itself."""
+
+    calls = 0.0
+
+    def judge(self, recording: Recording, since: int, model: Any, state: State) -> Judged:
+        judged = super().judge(recording, since, model, state)
+        seen = self.calls + np.arange(len(judged.score))
+        self.calls += len(judged.score)
+        return Judged(judged.score / (1 + seen))
 
 
 class Positional(Level):
-    def judge(self, recording: Recording) -> Floats:
-        return super().judge(recording) / (1 + recording.target(self.target))
+    def judge(self, recording: Recording, since: int, model: Any, state: State) -> Judged:
+        judged = super().judge(recording, since, model, state)
+        return Judged(judged.score / (1 + recording.target(self.target)))
 
 
 class WarnsInTraining(Level):
-    def judge(self, recording: Recording) -> Floats:
-        return np.full(len(super().judge(recording)), 0.9)
+    def fits(self, first_at: int) -> Iterator[int]:
+        yield first_at - 1
+
+    def judge(self, recording: Recording, since: int, model: Any, state: State) -> Judged:
+        return Judged(np.full(len(recording.shown(self.target, since)), 0.9))
 
 
 class WritesInput(Level):
-    def judge(self, recording: Recording) -> Floats:
+    def judge(self, recording: Recording, since: int, model: Any, state: State) -> Judged:
         recording.value[0] += 1.0
-        return super().judge(recording)
+        return super().judge(recording, since, model, state)
+
+
+class Overflows(Level):
+    """Says infinity where a series is not there."""
+
+    def judge(self, recording: Recording, since: int, model: Any, state: State) -> Judged:
+        judged = super().judge(recording, since, model, state)
+        with np.errstate(divide="ignore"):
+            return Judged(judged.score / np.float64((recording.place == 2).any()))
 
 
 FAULTS: list[tuple[type[Level], Callable[[MakeJoint], None]]] = [
     (LooksAhead, joint_checks.check_no_look_ahead),
+    (DependsOnBatch, joint_checks.check_batch_size),
+    (LosesState, joint_checks.check_state),
+    (Overflows, joint_checks.check_gaps),
     (Positional, joint_checks.check_series_order),
     (WarnsInTraining, joint_checks.check_training),
     (WarnsInTraining, joint_checks.check_short),
@@ -126,7 +180,7 @@ def test_a_target_that_is_not_there_is_said(tmp_path: Path) -> None:
 def test_a_flood_that_comes_down_the_river_is_forecast() -> None:
     given = joint_checks.recording(seed=7)
     detector = FloodForecast("2024-11-03T00:00:00Z", joint_checks.TARGET, 2.0, 7200.0, trees=30)
-    score = detector.judge(given)
+    score = joint_checks.run(detector, given).score
     at, value = given.series(0)
     ahead = np.r_[np.maximum(value[1:-1], value[2:]), np.nan, np.nan] > 2.0
     judged = ~np.isnan(score) & (np.arange(len(at)) < len(at) - 2)
@@ -141,10 +195,13 @@ class Reached(Level):
 
     name = "reached"
 
-    def judge(self, recording: Recording) -> Floats:
+    def fits(self, first_at: int) -> Iterator[int]:
+        yield first_at - 1
+
+    def judge(self, recording: Recording, since: int, model: Any, state: State) -> Judged:
         assert self.threshold is not None
-        value = recording.series(recording.target(self.target))[1]
-        return (value >= self.threshold).astype(np.float64)
+        value = recording.value[recording.shown(self.target, since)]
+        return Judged((value >= self.threshold).astype(np.float64))
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from models.detectors.lake_outburst import (
 )
 from models.engine import Engine
 from models.rivers import Reach, reaches_below
-from models.sources import JOINT_RETURNED
+from models.sources import ENOUGH_RETURNED
 from records.levels import Hazard, Level
 from records.network import Area, DetectorChoice, Device, Lab, Network, Series, Station
 from records.readings import ReadingBatch
@@ -176,7 +176,7 @@ def test_the_lake_is_grey_when_both_gauges_are_silent_and_back_when_one_sends() 
     said = for_village(run(first, second, still(ROWS, 2.0)))
     assert [(w.level, w.reason.text) for w in said] == [
         (Level.GREY, LAKE_SILENT),
-        (Level.GREEN, JOINT_RETURNED),
+        (Level.GREEN, ENOUGH_RETURNED),
     ]
 
 
