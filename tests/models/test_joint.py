@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,13 @@ from models import joint_checks
 from models.catalogue import catalogue, make
 from models.check_suite import CheckFailed
 from models.detect import detect, joint_table
-from models.detector import State
+from models.detector import Crossing, Said, State, evidence_of
 from models.detectors.flood_forecast import FloodForecast
 from models.joint import Joint, Judged, Recording
 from models.joint_checks import JOINT_CHECKS, MakeJoint
 from models.series_file import read
 from records.errors import InputError, SettingsError
+from records.statements import Phrase
 from records.times import parse
 
 JOINT = [name for name, kind in catalogue().items() if issubclass(kind, Joint)]
@@ -66,6 +67,9 @@ class Level(FloodForecast):
         counts = total[1] + np.arange(1, len(rows) + 1)
         state["total"] = np.array([sums[-1], counts[-1]])
         return Judged(np.tanh((recording.value[rows] + sums[1:] / counts) / 8))
+
+    def reason(self, crossing: Crossing, detail: Mapping[str, Any]) -> Said:
+        return Said(Phrase(text="High."), evidence_of(crossing, **detail))
 
 
 class LooksAhead(Level):
@@ -194,6 +198,7 @@ class Reached(Level):
     """1 where the target is at its threshold or above."""
 
     name = "reached"
+    reason = FloodForecast.reason
 
     def fits(self, first_at: int) -> Iterator[int]:
         yield first_at - 1
