@@ -1,4 +1,4 @@
-"""When a moment of a group of series is complete enough to be judged (docs/decisions/0017).
+"""When a moment of a group of series is complete enough to be judged (docs/decisions/0018).
 
 The values of one moment come in several messages. A moment is closed by the arrival of the last
 value that can be expected for it, or by a timer: what came later than that is history for the
