@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,7 +74,7 @@ def advance(runner: Runner, given: Recording, first: int, end: int) -> Outcome:
 
 def _pieces(given: Recording, cuts: Sequence[int]) -> list[tuple[int, int]]:
     edges = [0, *cuts, len(given.place)]
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(pairwise(edges))
 
 
 def check_no_look_ahead(make: MakeJoint) -> None:
