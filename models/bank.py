@@ -132,7 +132,7 @@ class Bank:
         given = Rows(*map(_sealed, (at, measured_at, gap_s, value)))
         scores = self.scores(rows, given)
         out.scored[rows] = True
-        # Of -0.0 and 0.0 numpy's fmin takes either, by their place in a register: here they are one.
+        # Of -0.0 and 0.0 numpy's fmin may take either, by machine: here they are one.
         out.score[rows] = scores.score + 0.0
         if scores.p_value is not None:
             out.p_value[rows] = scores.p_value
