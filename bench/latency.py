@@ -1,8 +1,10 @@
 """P2: from a live message's publication until another connection to the database sees its reading.
 
-Measured twice on each broker: with nothing else to do, and while a backlog drains through the same
-broker and the same ingest. Beside it, of the same messages: until a plain subscriber has them.
-A reading's time is the moment before it was published, so the row itself says when that was.
+Measured three times on each broker: with nothing else to do, while a backlog of new series drains
+through the same broker and the same ingest, and while one drains whose series have newer readings,
+so that each of its rows is compared with what is stored. Beside it, of the same messages: until a
+plain subscriber has them. All live messages are sent while the backlog drains. A reading's time is
+the moment before it was published, so the row itself says when that was.
 """
 
 from __future__ import annotations
@@ -13,9 +15,10 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from subprocess import Popen
 from typing import Any
 
 import msgspec
@@ -28,12 +31,14 @@ from bench.ingest import LEAD_BYTES, WAIT_S, allow, table
 from bench.publisher import payload
 from bench.servers import KINDS, LIVE_DEVICE, broker, database
 from records.ports import free_port
+from records.readings import ReadingBatch
 from records.times import SECOND
-from store import stages
+from store import readings, stages
 from store.connection import Database, connect
 from store.embedded import EmbeddedServer
 from store.figures import figures
 from store.follow import batches_after, positions
+from store.readings import Commit
 from store.registry import load
 
 TOPIC = f"hoshyar/v1/bench/{LIVE_DEVICE}/readings"
@@ -95,78 +100,106 @@ class Watcher:
         self._db = db
         self._series = load(db).series_number[f"{LIVE_DEVICE}-0"]
         self._after = positions(db)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
         self.seen_s: list[float] = []
         db.listen("batch")
+        self._thread.start()
 
-    def look(self) -> None:
+    def close(self) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
         """Wait a little for a commit, and read what is new."""
-        self._db.wait(0.05)
-        for batch in batches_after(self._db, self._after):
-            now_s = time.time()
-            self._after[batch.worker] = batch.number
-            own = batch.readings.measured_at[batch.readings.series == self._series]
-            self.seen_s += (now_s - own / SECOND).tolist()
+        while not self._stop.is_set():
+            self._db.wait(0.05)
+            for batch in batches_after(self._db, self._after):
+                now_s = time.time()
+                self._after[batch.worker] = batch.number
+                own = batch.readings.measured_at[batch.readings.series == self._series]
+                self.seen_s += (now_s - own / SECOND).tolist()
 
 
-def measure(dsn: str, port: int, backlog: int) -> tuple[Live, Watcher, float]:
+def measure(dsn: str, port: int, backlog: int, *, older: bool) -> tuple[Live, Watcher, float]:
     """Live messages until the backlog (readings; 0: for some seconds) is stored; and seconds."""
     environment = {"HOSHYAR_DSN": dsn, "HOSHYAR_BROKER": f"mqtt://127.0.0.1:{port}"}
-    with (
-        started("ingest", **environment),
-        connect(dsn, stage="bench") as db,
-        connect(dsn, stage="bench") as other,
-    ):
+    with ExitStack() as stack:
+        db, other = (stack.enter_context(connect(dsn, stage="bench")) for _ in range(2))
+        if older:
+            store_newer(db)
+        stack.enter_context(started("ingest", **environment))
+        sender = stack.enter_context(ready_to_send(port, backlog // A_MESSAGE)) if backlog else None
         while [s.state for s in stages.all(db)] != ["running"]:
             time.sleep(0.05)
+        before = figures(db, 0).readings_stored
         watcher, live = Watcher(other), Live(port)
+        stack.callback(watcher.close)
+        stack.callback(live.close)
         began_s = time.monotonic()
-        try:
-            if backlog:
-                drain(port, backlog // A_MESSAGE, lambda: drained(db, live), watcher.look)
-            else:
-                while time.monotonic() - began_s < QUIET_S:
-                    watcher.look()
-            spent_s = time.monotonic() - began_s
-            live.stop()
-            while len(watcher.seen_s) < len(live.sent_s):
-                watcher.look()
-                if time.monotonic() - began_s > WAIT_S:
-                    raise SystemExit("bench: live readings are not stored")
-        finally:
-            live.close()
+        if sender is None:
+            time.sleep(QUIET_S)
+        else:
+            drain(sender, db, before, backlog // A_MESSAGE, watcher)
+        spent_s = time.monotonic() - began_s
+        live.stop()
+        while len(watcher.seen_s) < len(live.sent_s):
+            time.sleep(0.05)
+            if time.monotonic() - began_s > WAIT_S:
+                raise SystemExit("bench: live readings are not stored")
         return live, watcher, spent_s
 
 
-def drained(db: Database, live: Live) -> int:
-    """Messages of the backlog that are stored, to the few that live ones may stand for."""
-    return (figures(db, 0).readings_stored - len(live.sent_s)) // A_MESSAGE
+def store_newer(db: Database) -> None:
+    """A reading of this moment for each series, so that a backlog is older than what is stored."""
+    numbers = np.array(sorted(load(db).series_number.values()), np.int32)
+    now = np.full(len(numbers), int(time.time() * SECOND), np.int64)
+    newest = ReadingBatch(
+        series=numbers,
+        measured_at=now,
+        received_at=now,
+        value=np.full(len(numbers), 0.4),
+        flag=np.ones(len(numbers), np.uint8),
+        checks=np.zeros(len(numbers), np.uint16),
+        late=np.zeros(len(numbers), np.bool_),
+    )
+    readings.commit(db, Commit(1, int(now[0]), "bench", "bench", newest))
 
 
-def drain(port: int, messages: int, done: Callable[[], int], meanwhile: Callable[[], None]) -> None:
-    """Send a backlog, no more ahead of ingest than the broker's queue holds, until it is stored."""
-    lead = LEAD_BYTES // len(payload(0, A_MESSAGE, 0.0))
+@contextmanager
+def ready_to_send(port: int, messages: int) -> Iterator[Popen[str]]:
+    """A publisher of a backlog whose packets are made: nobody's live readings wait for that."""
     arguments = ("127.0.0.1", str(port), str(messages), str(A_MESSAGE), "backlog", str(AGE_S))
     with started("bench.publisher", *arguments) as sender:
-        assert sender.stdin
         assert sender.stdout
         sender.stdout.readline()
-        began_s, stored = time.monotonic(), 0
-        while stored < messages:
-            allow(sender.stdin, stored + lead)
-            meanwhile()
-            stored = done()
-            if time.monotonic() - began_s > WAIT_S:
-                raise SystemExit(f"bench: only {stored} of {messages} messages were stored")
+        yield sender
 
 
-def record(kind: str, backlog: int, live: Live, watcher: Watcher, spent_s: float) -> dict[str, Any]:
+def drain(sender: Popen[str], db: Database, before: int, messages: int, watcher: Watcher) -> None:
+    """Let it send, no more ahead of ingest than the broker's queue holds, until all is stored.
+
+    `before` readings were stored already. Live ones that nobody has seen yet count as backlog, so
+    this ends a message or two early.
+    """
+    assert sender.stdin
+    lead = LEAD_BYTES // len(payload(0, A_MESSAGE, 0.0))
+    began_s, stored = time.monotonic(), 0
+    while stored < messages:
+        allow(sender.stdin, stored + lead)
+        time.sleep(0.05)
+        live = len(watcher.seen_s)
+        stored = (figures(db, 0).readings_stored - before - live) // A_MESSAGE
+        if time.monotonic() - began_s > WAIT_S:
+            raise SystemExit(f"bench: only {stored} of {messages} messages were stored")
+
+
+def record(case: str, backlog: int, live: Live, watcher: Watcher, spent_s: float) -> dict[str, Any]:
     """The 99th percentile (ms) and what stands beside it."""
     seen, heard = np.array(watcher.seen_s) * 1e3, np.array(live.heard_s) * 1e3
-    beside = f"{backlog:,} backlog readings" if backlog else "no backlog"
     return {
         "id": "P2",
-        "case": f"{kind}, {beside}, p99",
-        "broker": kind,
+        "case": f"{case}, p99",
         "value": round(float(np.percentile(seen, 99)), 1),
         "unit": "ms",
         "beside": {
@@ -178,6 +211,15 @@ def record(kind: str, backlog: int, live: Live, watcher: Watcher, spent_s: float
         },
         "n": len(seen),
     }
+
+
+def cases(backlog: int) -> list[tuple[str, int, bool]]:
+    """(name, backlog in readings, are they older than what is stored)."""
+    return [
+        ("no backlog", 0, False),
+        (f"{backlog:,} backlog readings", backlog, False),
+        (f"{backlog:,} older than stored", backlog, True),
+    ]
 
 
 def main() -> None:
@@ -193,11 +235,12 @@ def main() -> None:
         stack.callback(server.stop)
         address = server.start(lambda line: print(line, file=sys.stderr))
         for kind in KINDS:
-            for load_ in (0, backlog):
-                print(f"{kind}, backlog of {load_}", file=sys.stderr)
+            for name_, load_, older in cases(backlog):
+                print(f"{kind}, {name_}", file=sys.stderr)
                 port = free_port()
                 with broker(kind, folder, port), database(address, f"latency_{kind}") as dsn:
-                    found.append(record(kind, load_, *measure(dsn, port, load_)))
+                    measured = measure(dsn, port, load_, older=older)
+                found.append({"broker": kind} | record(f"{kind}, {name_}", load_, *measured))
     print(msgspec.json.encode(found).decode() if chosen.json else table(found))
 
 

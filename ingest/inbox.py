@@ -1,22 +1,19 @@
-"""What has come and is not yet committed: stamped, bounded, and handed on in batches.
+"""What has come and is not yet committed: stamped, bounded, and handed on in portions.
 
-What is live is stamped as it comes and handed on whole. A backlog is handed on in pieces, stamped
-only then: so moments follow the order of commits over both lanes.
+What is live is stamped as it comes and handed on as much at a time as can be stored in a quarter of
+a second. A backlog is handed on in smaller pieces, stamped only then: so moments follow the order
+of commits over both lanes.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ingest.intake import Arrival
+from ingest.portions import Portions
 from ingest.session import Received, Session
+from ingest.waiting import Pending, Reception, Waiting
 
-# Beyond this nothing more is read, so that the broker (and then the devices) keep it.
-ROOM_MESSAGES = 50_000
-ROOM_BYTES = 64 * 1024 * 1024
 _MOST_TOPICS = 50_000
 
 
@@ -39,23 +36,17 @@ class Pace(NamedTuple):
 LOCKSTEP = Pace(quiet_s=0.002, quiet_from=1)
 
 
-# A piece of a backlog is cut so that storing it takes about this long, within these bounds.
+# A batch, and a piece of a backlog, are cut so that storing them takes about this long, within
+# these bounds: nobody's live reading or receipt waits for more than the one that is under way.
+BATCH_S = 0.25
 PIECE_S = 0.1
-SMALLEST_PIECE_BYTES = 16 * 1024
+SMALLEST_BYTES = 16 * 1024
+LARGEST_BATCH_BYTES = 8 * 1024 * 1024
 LARGEST_PIECE_BYTES = 512 * 1024
 
 
-@dataclass(slots=True)
-class Pending:
-    """Arrivals, and the receptions to acknowledge for them."""
-
-    arrivals: list[Arrival] = field(default_factory=list)
-    received: list[tuple[Session, Received]] = field(default_factory=list)
-    size_bytes: int = 0
-
-
 class Stamps:
-    """Makes arrivals of deliveries: the topic as text, and a moment that no other one has."""
+    """Gives deliveries their topic as text, and a moment that no other one has."""
 
     def __init__(self, ignores: Callable[[str, bool], bool]) -> None:
         """`ignores`: whether a topic, of the strays' session or not, is only acknowledged."""
@@ -64,16 +55,15 @@ class Stamps:
         # Topic as text; None for what is ignored.
         self._texts: dict[tuple[bool, bytes], str | None] = {}
 
-    def put(self, pending: Pending, received: Received, stray: bool, now_at: int) -> None:
-        """Add the arrivals of one reception, in order on any clock (µs since 1970)."""
+    def first_of(self, count: int, now_at: int) -> int:
+        """The moment of the first of so many (µs since 1970), in order on any clock."""
         at = max(now_at, self._last_at + 1)
-        for delivery in received.deliveries:
-            topic = self._text(delivery.topic, stray)
-            if topic is not None:
-                pending.arrivals.append(Arrival(topic, delivery.payload, at))
-                pending.size_bytes += len(delivery.payload)
-                at += 1
-        self._last_at = at - 1
+        self._last_at = at + count - 1
+        return at
+
+    def topics(self, received: Received, stray: bool) -> list[str | None]:
+        """The topic of each, None for what is ignored now."""
+        return [self._text(delivery.topic, stray) for delivery in received.deliveries]
 
     def forget(self) -> None:
         """What is ignored has changed."""
@@ -102,7 +92,8 @@ class Inbox:
         """`ignores`: whether a topic, of the strays' session or not, is only acknowledged."""
         self._pace = pace
         self._stamps = Stamps(ignores)
-        self._pending = Pending()
+        self._waiting = Waiting()
+        self._portions = Portions(BATCH_S, SMALLEST_BYTES, LARGEST_BATCH_BYTES)
         self._first_s = 0.0
         self._last_s = 0.0
         self.backlog = Backlog(self._stamps)
@@ -110,26 +101,31 @@ class Inbox:
     def add(
         self, session: Session, received: Received, stray: bool, now_at: int, now_s: float
     ) -> None:
-        """Stamp and keep. Every message gets a moment of its own, in order, on any clock."""
-        pending = self._pending
-        if not pending.received:
+        """Stamp and keep. Every message gets a moment of its own, in order, on any clock.
+
+        What strays in with a backlog waits with it, and what comes after that on the same session.
+        """
+        topics = self._stamps.topics(received, stray)
+        if stray and (self.backlog.holds(session) or _any_backlog(topics)):
+            self.backlog.put(session, received, topics)
+            return
+        if not self._waiting:
             self._first_s = now_s
         self._last_s = now_s
-        self._stamps.put(pending, received, stray, now_at)
-        pending.received.append((session, received))
+        at = self._stamps.first_of(len(topics), now_at)
+        self._waiting.add(Reception(session, received, topics, at))
 
     @property
     def has_room(self) -> bool:
-        pending = self._pending
-        return len(pending.arrivals) < ROOM_MESSAGES and pending.size_bytes < ROOM_BYTES
+        return self._waiting.has_room
 
     def wait_s(self, now_s: float) -> float:
         """How long to wait for more at most; 0 when it is a batch now."""
-        pending, pace = self._pending, self._pace
-        if not pending.received:
+        waiting, pace = self._waiting, self._pace
+        if not waiting:
             return 0.0 if self.backlog.waits else pace.linger_s * 4
-        count = len(pending.arrivals)
-        if count >= pace.messages or pending.size_bytes >= pace.size_bytes:
+        count = waiting.messages
+        if count >= pace.messages or waiting.size_bytes >= pace.size_bytes:
             return 0.0
         until_s = self._first_s + pace.linger_s
         if count >= pace.quiet_from or not count:
@@ -139,19 +135,28 @@ class Inbox:
     @property
     def count(self) -> int:
         """Messages that wait, of both lanes."""
-        return len(self._pending.arrivals) + self.backlog.count
+        return self._waiting.messages + self.backlog.count
 
     @property
     def waits(self) -> bool:
-        return bool(self._pending.received)
+        return bool(self._waiting)
 
     def is_due(self, now_s: float) -> bool:
         return self.waits and self.wait_s(now_s) == 0.0
 
     def take(self) -> Pending:
-        """Everything that has come so far."""
-        pending, self._pending = self._pending, Pending()
-        return pending
+        """The next batch, as much as can be stored in time. What is left is due at once."""
+        self._first_s = float("-inf")
+        return self._waiting.take(self._portions.size_bytes)
+
+    def took(self, pending: Pending, spent_s: float) -> None:
+        """How long storing a batch took: the next one is cut to `BATCH_S`."""
+        self._portions.took(pending.size_bytes, spent_s)
+
+    def keep(self, sessions: Collection[Session]) -> None:
+        """Drop what came on any other session: its next owner gets it from the broker."""
+        self._waiting = self._waiting.of(sessions)
+        self.backlog.keep(sessions)
 
     def forget(self) -> None:
         """What is ignored has changed."""
@@ -163,30 +168,31 @@ class Backlog:
 
     def __init__(self, stamps: Stamps) -> None:
         self._stamps = stamps
-        self._waiting: deque[tuple[Session, Received]] = deque()
-        self._messages = self._size_bytes = 0
-        self._piece_bytes = SMALLEST_PIECE_BYTES
+        self._waiting = Waiting()
+        self._portions = Portions(PIECE_S, SMALLEST_BYTES, LARGEST_PIECE_BYTES)
 
     def add(self, session: Session, received: Received) -> None:
         """Keep, in the order of the session."""
-        self._count(received, 1)
-        self._waiting.append((session, received))
+        self.put(session, received, self._stamps.topics(received, False))
+
+    def put(self, session: Session, received: Received, topics: list[str | None]) -> None:
+        """Keep with topics that are known already."""
+        self._waiting.add(Reception(session, received, topics, 0))
+
+    def holds(self, session: Session) -> bool:
+        return self._waiting.holds(session)
 
     def keep(self, sessions: Collection[Session]) -> None:
-        """Drop what came on any other session: its next owner gets it from the broker."""
-        waiting, self._waiting = self._waiting, deque()
-        self._messages = self._size_bytes = 0
-        for session, received in waiting:
-            if session in sessions:
-                self.add(session, received)
+        """As `Inbox.keep`."""
+        self._waiting = self._waiting.of(sessions)
 
     @property
     def has_room(self) -> bool:
-        return self._messages < ROOM_MESSAGES and self._size_bytes < ROOM_BYTES
+        return self._waiting.has_room
 
     @property
     def count(self) -> int:
-        return self._messages
+        return self._waiting.messages
 
     @property
     def waits(self) -> bool:
@@ -194,37 +200,13 @@ class Backlog:
 
     def take(self, now_at: int) -> Pending:
         """The next piece, at least one message, stamped with the moment at which it is taken."""
-        piece = Pending()
-        room = self._piece_bytes
-        while self._waiting and room > 0:
-            session, received = self._waiting.popleft()
-            part, rest = _cut(received, room)
-            if rest.deliveries:
-                self._waiting.appendleft((session, rest))
-            room -= self._count(part, -1)
-            self._stamps.put(piece, part, False, now_at)
-            piece.received.append((session, part))
-        return piece
+        size_bytes = self._portions.size_bytes
+        return self._waiting.take(size_bytes, lambda n: self._stamps.first_of(n, now_at))
 
-    def took(self, spent_s: float) -> None:
-        """How long the last piece was being stored: the next one is cut to `PIECE_S`."""
-        wanted = self._piece_bytes * PIECE_S / max(spent_s, PIECE_S / 2)
-        self._piece_bytes = min(max(round(wanted), SMALLEST_PIECE_BYTES), LARGEST_PIECE_BYTES)
-
-    def _count(self, received: Received, sign: int) -> int:
-        size = sum(len(delivery.payload) for delivery in received.deliveries)
-        self._messages += sign * len(received.deliveries)
-        self._size_bytes += sign * size
-        return size
+    def took(self, piece: Pending, spent_s: float) -> None:
+        """How long storing a piece took: the next one is cut to `PIECE_S`."""
+        self._portions.took(piece.size_bytes, spent_s)
 
 
-def _cut(received: Received, size_bytes: int) -> tuple[Received, Received]:
-    """The first deliveries up to this size, at least one, and the others."""
-    size = count = 0
-    for delivery in received.deliveries:
-        size += len(delivery.payload)
-        count += 1
-        if size >= size_bytes:
-            break
-    first, rest = received.deliveries[:count], received.deliveries[count:]
-    return received._replace(deliveries=first), received._replace(deliveries=rest)
+def _any_backlog(topics: list[str | None]) -> bool:
+    return any(topic is not None and topic.endswith("/backlog") for topic in topics)

@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from ingest.inbox import LOCKSTEP, Inbox, Pace, Pending
+from ingest.inbox import LOCKSTEP, Inbox, Pace
 from ingest.intake import Intake
 from ingest.lanes import BACKLOG, Lane, Lanes
 from ingest.measures import Measures
@@ -24,6 +24,7 @@ from ingest.receipts import DueReceipts
 from ingest.resuming import resumed, takes_over
 from ingest.shards import shard_of
 from ingest.tenure import Tenure
+from ingest.waiting import Pending
 from records.clock import Clock, WallClock
 from records.errors import SettingsError, StoreUnavailable
 from records.settings import Settings
@@ -155,13 +156,17 @@ class Service:
 
     def _store_batch(self) -> None:
         """Commit one batch and acknowledge it; if that fails it comes again."""
-        self._store(self._inbox.take())
+        inbox, began_s = self._inbox, time.monotonic()
+        pending = inbox.take()
+        self._store(pending)
+        inbox.took(pending, time.monotonic() - began_s)
 
     def _store_piece(self) -> None:
         """Between two live batches, a piece of the backlog that does not keep the next waiting."""
         backlog, began_s = self._inbox.backlog, time.monotonic()
-        self._store(backlog.take(self._now()))
-        backlog.took(time.monotonic() - began_s)
+        piece = backlog.take(self._now())
+        self._store(piece)
+        backlog.took(piece, time.monotonic() - began_s)
 
     def _store(self, pending: Pending) -> None:
         if self._intake is None or self._db is None:
@@ -272,12 +277,9 @@ class Service:
         plan = self._tenure.look(time.monotonic())
         if not plan.give and not (plan.want and plan.free):
             return
-        self._store_batch()
-        if self._db is not db:
-            return
         if plan.give:
             self._lanes.close(plan.give)
-            self._inbox.backlog.keep({lane.session for lane in self._lanes})
+            self._inbox.keep({lane.session for lane in self._lanes})
             self._tenure.give(plan.give)
         if got := self._tenure.take(plan):
             self._resume_with(db, got)
@@ -308,9 +310,6 @@ class Service:
         if before.version == registry.version(db):
             return
         known = registry.load(db)
-        self._store_batch()
-        if self._db is not db:
-            return
         assert self._tenure is not None
         if takes_over(before, known, self._tenure.owned):
             self._intake = self._resumed(db, known)

@@ -12,9 +12,9 @@ from typing import Any
 
 from ingest import __main__ as stage
 from ingest import inbox
-from ingest.inbox import Pending
 from ingest.service import Service
 from ingest.session import Received, Session
+from ingest.waiting import Pending
 
 
 def acknowledge_first() -> None:
@@ -52,7 +52,7 @@ def receipt_first() -> None:
 
 def small_pieces() -> None:
     """No fault: a backlog is stored in small pieces, so that much of it waits for long."""
-    inbox.SMALLEST_PIECE_BYTES = inbox.LARGEST_PIECE_BYTES = 1024
+    inbox.SMALLEST_BYTES = inbox.LARGEST_PIECE_BYTES = 1024
 
 
 def acknowledge_later_connection() -> None:

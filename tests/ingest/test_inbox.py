@@ -6,17 +6,17 @@ from typing import cast
 
 from ingest.client import Delivery
 from ingest.inbox import (
+    BATCH_S,
     LARGEST_PIECE_BYTES,
     LOCKSTEP,
-    ROOM_BYTES,
-    ROOM_MESSAGES,
-    SMALLEST_PIECE_BYTES,
+    SMALLEST_BYTES,
     Inbox,
     Pace,
 )
 from ingest.intake import Arrival
 from ingest.receipts import DueReceipts
 from ingest.session import Received, Session
+from ingest.waiting import MESSAGE_BYTES, ROOM_BYTES, ROOM_MESSAGES, Pending
 
 TOPIC = b"hoshyar/v1/north/gauge-1/readings"
 NOBODY = cast(Session, None)
@@ -97,7 +97,7 @@ def test_in_lock_step_one_message_is_enough() -> None:
 
 def test_there_is_room_until_there_is_not() -> None:
     inbox, found = Inbox(Pace(), nothing), []
-    for size in (ROOM_BYTES - 1, 1):
+    for size in (ROOM_BYTES - MESSAGE_BYTES - 1, 1):
         add(inbox, received(b"x" * size), 0.0)
         found.append(inbox.has_room)
     inbox.take()
@@ -127,7 +127,7 @@ def test_a_device_that_comes_online_is_told_at_once() -> None:
 
 def test_a_backlog_is_handed_on_in_pieces_and_in_order_and_stamped_when_it_is_taken() -> None:
     inbox = Inbox(Pace(), nothing)
-    half = b"o" * (SMALLEST_PIECE_BYTES // 2)
+    half = b"o" * (SMALLEST_BYTES // 2 - MESSAGE_BYTES)
     inbox.backlog.add(NOBODY, received(half, half, b"3"))
     inbox.backlog.add(NOBODY, received(b"4"))
     add(inbox, received(b"live"), 0.0)
@@ -144,19 +144,62 @@ def test_a_backlog_is_handed_on_in_pieces_and_in_order_and_stamped_when_it_is_ta
     assert taken == [[half, half], [b"3", b"4"]]
 
 
-def test_a_piece_is_as_large_as_can_be_stored_in_a_tenth_of_a_second() -> None:
-    def piece(*spent_s: float) -> int:
-        backlog = Inbox(Pace(), nothing).backlog
-        for s in spent_s:
-            backlog.took(s)
-        backlog.add(NOBODY, received(*[b"x" * 1024] * 1000))
-        return backlog.take(NOW).size_bytes
+def portion_after(*spent_s: float) -> int:
+    """Messages of the next live batch after full ones that took so long."""
+    inbox = Inbox(Pace(), nothing)
+    for s in (*spent_s, None):
+        add(inbox, received(*[b"x" * (SMALLEST_BYTES - MESSAGE_BYTES)] * 600), 0.0)
+        taken = inbox.take()
+        while inbox.waits:
+            inbox.take()
+        if s is not None:
+            inbox.took(taken, s)
+    return len(taken.arrivals)
 
-    assert piece() == SMALLEST_PIECE_BYTES
-    assert piece(0.001) == 2 * SMALLEST_PIECE_BYTES
-    assert piece(*[0.001] * 50) == LARGEST_PIECE_BYTES
-    assert piece(*[0.001] * 50, 0.4) == LARGEST_PIECE_BYTES // 4
-    assert piece(60.0) == SMALLEST_PIECE_BYTES
+
+def test_a_live_batch_is_what_can_be_stored_in_time_and_the_rest_is_due_at_once() -> None:
+    inbox = Inbox(Pace(), nothing)
+    add(inbox, received(*[b"x" * 1024] * 100), 10.0)
+    assert inbox.is_due(10.05)
+    taken = inbox.take()
+    assert 0 < len(taken.arrivals) < 100
+    assert inbox.is_due(10.05)
+    rest = list(iter(inbox.take, Pending()))
+    assert [a.received_at for x in (taken, *rest) for a in x.arrivals] == [
+        NOW + n for n in range(100)
+    ]
+    assert len(taken.received[0][1].deliveries) == len(taken.arrivals)
+
+
+def test_a_live_batch_follows_what_the_last_ones_took() -> None:
+    assert portion_after() == 1
+    assert portion_after(0.001) == 2
+    assert portion_after(*[0.001] * 30) > 500
+    # A store that is suddenly slower, by whatever: the next one is in time again.
+    for slow_s in (2.5, 100.0):
+        there = portion_after(*[0.001] * 30)
+        assert portion_after(*[0.001] * 30, slow_s) <= 1 + there * BATCH_S / slow_s
+
+
+def test_a_piece_of_a_backlog_is_smaller_than_a_batch() -> None:
+    backlog = Inbox(Pace(), nothing).backlog
+    for _ in range(30):
+        backlog.add(NOBODY, received(*[b"x" * 1024] * 600))
+        piece = backlog.take(NOW)
+        backlog.took(piece, 0.001)
+    assert LARGEST_PIECE_BYTES <= piece.size_bytes < LARGEST_PIECE_BYTES + 2048
+
+
+def test_a_backlog_that_strays_in_waits_with_the_backlog() -> None:
+    inbox = Inbox(Pace(), nothing)
+    late = received(b"old", topic=b"hoshyar/v1/north/gauge-1/backlog")
+    add(inbox, late, 0.0, stray=True)
+    add(inbox, received(b"after it"), 0.0, stray=True)
+    add(inbox, received(b"live"), 0.0)
+    assert [a.payload for a in inbox.take().arrivals] == [b"live"]
+    assert [a.payload for a in inbox.backlog.take(NOW).arrivals] == [b"old", b"after it"]
+    add(inbox, received(b"new"), 0.0, stray=True)
+    assert [a.payload for a in inbox.take().arrivals] == [b"new"]
 
 
 def test_a_full_backlog_leaves_the_live_lane_its_room() -> None:
@@ -168,10 +211,14 @@ def test_a_full_backlog_leaves_the_live_lane_its_room() -> None:
 
 
 def test_what_a_session_left_behind_goes_with_it() -> None:
-    backlog = Inbox(Pace(), nothing).backlog
+    inbox = Inbox(Pace(), nothing)
     stays, leaves = cast(Session, object()), cast(Session, object())
-    backlog.add(stays, received(b"1"))
-    backlog.add(leaves, received(b"2"))
-    backlog.keep({stays})
-    assert [arrival.payload for arrival in backlog.take(NOW).arrivals] == [b"1"]
-    assert not backlog.waits
+    for session in (stays, leaves):
+        inbox.add(session, received(b"1"), False, NOW, 0.0)
+        inbox.backlog.add(session, received(b"2"))
+    inbox.keep({stays})
+    for lane in (inbox.take(), inbox.backlog.take(NOW)):
+        assert [session for session, _ in lane.received] == [stays]
+    assert not inbox.waits
+    assert not inbox.backlog.waits
+    assert inbox.count == 0
