@@ -7,7 +7,8 @@ process share every decision. A message settles once, whether it becomes rows or
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -24,11 +25,14 @@ from ingest.places import Places
 from ingest.recent import Recent, digest
 from ingest.routes import Route, Routes
 from ingest.senml import Columns
-from ingest.sparkplug import Sparkplug
+from ingest.sparkplug import HELD_FOR, Held, Sparkplug
 from records.errors import BadMessage, Reason
 from records.levels import Check, Flag
 from records.readings import ReadingBatch, empty
+from store import births
+from store.births import Birth
 from store.clocks import NO_BOOT, ClockState
+from store.commits import Mended
 from store.numbering import Unnumbered
 from store.positions import Position
 from store.readings import Commit, DeviceStatus, Quarantined
@@ -56,6 +60,8 @@ class _Batch:
     messages: list[tuple[Arrival, Route]]
     quarantined: list[Quarantined]
     statuses: list[DeviceStatus]
+    births: list[Birth] = field(default_factory=list)
+    mended: list[Mended] = field(default_factory=list)
     waveforms: tuple[Waveform, ...] = ()
     latest: int = 0
 
@@ -104,6 +110,7 @@ class Intake:
         clocks: Sequence[ClockState] = (),
         positions: Sequence[Position] = (),
         unnumbered: Sequence[Unnumbered] = (),
+        born: Sequence[Birth] = (),
     ) -> None:
         """Take up where the store stands.
 
@@ -114,6 +121,7 @@ class Intake:
         clocks       the newest clocks of every device, in the order they began
         positions    where the devices said last that they are
         unnumbered   the devices that send without numbers
+        born         what Sparkplug's nodes said of themselves, in the order in which they did
         """
         self._ledger = Ledger(settled, gone)
         self._recent = Recent(quarantined)
@@ -123,6 +131,7 @@ class Intake:
         self._clocks = Clocks(clocks)
         self._places = Places(self._registry, positions)
         self._numbering = Numbering(unnumbered)
+        self._nodes.remember(born)
 
     def forget(self) -> None:
         """Take every message for new and by itself from here on: what a rerun asks for."""
@@ -158,6 +167,8 @@ class Intake:
             waveforms=batch.waveforms,
             clocks=self._clocks.news(),
             unnumbered=self._numbering.news(),
+            births=tuple(batch.births),
+            mended=tuple(batch.mended),
         )
 
     def touched(self) -> set[tuple[int, int]]:
@@ -211,10 +222,35 @@ class Intake:
                 self._take_columns(arrival, route, found, source, batch)
             else:
                 self._take_content(arrival, route, found, source, batch)
+            batch.latest = max(batch.latest, arrival.received_at)
         except BadMessage as fault:
             self._quarantine(arrival, route, route.fault or fault, batch)
+            if fault.reason is Reason.NO_BIRTH and route.fault is None and route.feed is not None:
+                held = Held(message, route.feed, (arrival, route, source))
+                self._nodes.hold(arrival.topic, len(arrival.payload), held)
+        if self._nodes.born():
+            self._take_confirmed(arrival, route, batch)
+
+    def _take_confirmed(self, birth: Arrival, of: Route, batch: _Batch) -> None:
+        """Keep an enrolled device's birth, and take out of quarantine what waited for it."""
+        if of.fault is None and len(birth.payload) <= births.LARGEST_BYTES:
+            batch.births.append(Birth(birth.topic, birth.received_at, birth.payload))
+        taken: set[Arrival] = set()
+        for (arrival, route, source), content in self._nodes.confirmed():
+            if birth.received_at - arrival.received_at > HELD_FOR:
+                continue  # by now it could raise no live warning
+            with suppress(BadMessage):
+                self._take_content(arrival, route, content, source, batch)
+                taken.add(arrival)
+        if not taken:
             return
-        batch.latest = max(batch.latest, arrival.received_at)
+        for place in range(len(batch.quarantined) - 1, -1, -1):
+            bad = batch.quarantined[place]
+            arrival = Arrival(bad.topic, bad.payload, bad.received_at)
+            if arrival in taken:
+                taken.discard(arrival)
+                del batch.quarantined[place]
+        batch.mended += [Mended(digest(one.topic, one.payload), one.received_at) for one in taken]
 
     def _take_columns(
         self, arrival: Arrival, route: Route, columns: Columns, source: Source, batch: _Batch

@@ -9,7 +9,7 @@ from ingest.intake import Intake
 from ingest.recent import WINDOW
 from ingest.shards import shard_of
 from records.settings import Settings
-from store import clocks, numbering, positions, quarantine, readings
+from store import births, clocks, numbering, positions, quarantine, readings
 from store.connection import Database
 from store.registry import Registry
 
@@ -36,6 +36,7 @@ def resumed(
         [state for state in clocks.load(db) if state.device in owned],
         [one for one in positions.newest(db) if one.device in owned],
         [one for one in numbering.load(db) if one.device in owned],
+        births.load(db),
     )
     return intake
 

@@ -4,13 +4,18 @@ A node numbers its messages 0 to 255 and over again; its birth says the names an
 metrics, its data may say aliases alone. After a gap, or after a start of ours, an alias may mean
 something else: such data are refused (`no birth`) and the node is asked to be born again. Data that
 say name and type themselves are read all the same. Nothing is ever guessed.
+
+Births survive a start of ours, and what they said survives a gap, as something to be confirmed: where
+the next birth is of the same session (`bdSeq`) and means the same by an alias, then the data between
+meant that too, and are taken after all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 from ingest import metrics, protobuf
 from ingest.decoders import Content, Decoder
@@ -19,12 +24,19 @@ from ingest.metrics import BOOLEAN, Metric, Payload
 from records.errors import BadMessage, Reason
 from records.foreign import SPARKPLUG, Feed
 from records.times import SECOND
+from store.births import Birth
 
 VERSION = "sparkplug-b-1"
 # A node that doesn't answer is asked again after this, and with its next message.
 REBIRTH_EVERY = 30 * SECOND
 _MOST_NODES = 10_000
 _MOST_DEVICES = 1_000
+# Data that wait for a birth: so many of a node, so many in all, none larger.
+MOST_HELD = 200
+_MOST_HELD_OF_ALL = 20_000
+LARGEST_HELD_BYTES = 4_096
+# Long enough for two requests; a birth that comes later finds data too old to be live.
+HELD_FOR = 2 * REBIRTH_EVERY
 ALWAYS_IGNORED = ("bdSeq", "Node Control/*", "Device Control/*")
 _NODE_TYPES = frozenset({"NBIRTH", "NDATA", "NDEATH"})
 _DEVICE_TYPES = frozenset({"DBIRTH", "DDATA", "DDEATH"})
@@ -34,20 +46,69 @@ Named = tuple[str, int]
 Reader = Callable[[Payload, int], Content]
 
 
+class Held(NamedTuple):
+    """Data without a birth: they are in quarantine, with whatever `taken` says of them."""
+
+    payload: Payload
+    feed: Feed
+    taken: Any
+
+
+@dataclass(slots=True)
+class _Said:
+    """What births said: (name, data type) by alias and data type by name, for each device; "" is
+    the node itself."""
+
+    names: dict[str, dict[int, Named]] = field(default_factory=dict)
+    types: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    def learn(self, device: str, payload: Payload) -> None:
+        """Raises BadMessage for a birth that can't be."""
+        if len(self.names) >= _MOST_DEVICES and device not in self.names:
+            raise BadMessage(Reason.TOO_LARGE, f"more than {_MOST_DEVICES} devices behind a node")
+        aliased = [m for m in payload.metrics if m.alias is not None and m.name]
+        names = {m.alias: (m.name, m.datatype) for m in aliased if m.alias is not None}
+        if len(names) < len(aliased):
+            raise BadMessage(Reason.UNDECODABLE, "a birth gives one alias to two metrics")
+        self.names[device] = names
+        self.types[device] = {m.name: m.datatype for m in payload.metrics}
+
+    def forget(self, device: str) -> None:
+        self.names.pop(device, None)
+        self.types.pop(device, None)
+
+    def named(self, device: str, metric: Metric) -> Named | None:
+        """Its name and data type, 0 where nobody said; None where nothing is known of it."""
+        if metric.name:
+            known = self.types.get(device, {}).get(metric.name, 0)
+            return metric.name, metric.datatype or known
+        found = self.names.get(device, {}).get(-1 if metric.alias is None else metric.alias)
+        return None if found is None else (found[0], metric.datatype or found[1])
+
+
 @dataclass(slots=True)
 class _Edge:
     """One node. `seq` is its last number; None: there was a gap, or no birth yet.
 
-    names     (name, data type) by alias, for each device; "" is the node itself
-    types     data type by name, likewise
+    said      by births that are believed
+    doubted   what births of `doubted_bd` said before a gap or a start of ours
+    held      data that wait for a birth, by device
     asked_at  when it was last asked to be born again (microseconds)
     """
 
     seq: int | None = None
     bd_seq: int | None = None
-    names: dict[str, dict[int, Named]] = field(default_factory=dict)
-    types: dict[str, dict[str, int]] = field(default_factory=dict)
+    said: _Said = field(default_factory=_Said)
+    doubted: _Said | None = None
+    doubted_bd: int | None = None
+    held: dict[str, list[Held]] = field(default_factory=dict)
     asked_at: int | None = None
+
+    def doubt(self) -> None:
+        """Believe nothing that was said until the next birth confirms it."""
+        if self.said.names:
+            self.doubted, self.doubted_bd = self.said, self.bd_seq
+        self.seq, self.said = None, _Said()
 
 
 class Sparkplug:
@@ -56,6 +117,8 @@ class Sparkplug:
     def __init__(self) -> None:
         self._edges: dict[tuple[str, str], _Edge] = {}
         self._requests: dict[str, bytes] = {}
+        self._held = 0
+        self._born: tuple[str, str, str] | None = None
 
     def requests(self) -> list[tuple[str, bytes]]:
         """(topic, payload) of commands to send, each once."""
@@ -65,6 +128,63 @@ class Sparkplug:
     def forget(self) -> None:
         """Believe no birth any more: what comes next is not what came after it."""
         self._edges.clear()
+        self._held = 0
+
+    def remember(self, births: Sequence[Birth]) -> None:
+        """What was said before a start of ours, in the order in which it came."""
+        for birth in births:
+            group, node, device = _speaker(birth.topic)
+            with suppress(BadMessage):
+                payload, edge = metrics.decode(birth.payload), self.edge(group, node)
+                if not device:
+                    edge.doubted, edge.doubted_bd = _Said(), _bd_seq(payload)
+                    edge.bd_seq = edge.doubted_bd
+                if edge.doubted is not None:
+                    edge.doubted.learn(device, payload)
+
+    def hold(self, topic: str, size_bytes: int, held: Held) -> None:
+        """Keep data that wait for a birth, as long as there is room."""
+        group, node, device = _speaker(topic)
+        edge = self._edges.get((group, node))
+        if edge is None or edge.doubted is None or size_bytes > LARGEST_HELD_BYTES:
+            return
+        of_node = sum(len(some) for some in edge.held.values())
+        if of_node < MOST_HELD and self._held < _MOST_HELD_OF_ALL:
+            edge.held.setdefault(device, []).append(held)
+            self._held += 1
+
+    def born(self) -> bool:
+        """Whether a birth has been believed since the last `confirmed`."""
+        return self._born is not None
+
+    def confirmed(self) -> list[tuple[Any, Content]]:
+        """(taken, content) of data that this birth gives the meaning that they had before."""
+        assert self._born is not None
+        (group, node, device), self._born = self._born, None
+        edge = self._edges[group, node]
+        waiting, doubted = self._released(edge, device), edge.doubted
+        if doubted is None:
+            return []
+        return [
+            (held.taken, content)
+            for held in waiting
+            if _agree(doubted, edge.said, device, held.payload)
+            and (content := _Speaker(self, held.feed, group, node, device).again(held.payload))
+        ]
+
+    def learned(self, group: str, node: str, device: str) -> None:
+        self._born = group, node, device
+
+    def drop(self, edge: _Edge) -> None:
+        """What waits is not of the session that is now."""
+        for device in list(edge.held):
+            self._released(edge, device)
+        edge.doubted = None
+
+    def _released(self, edge: _Edge, device: str) -> list[Held]:
+        waiting = edge.held.pop(device, [])
+        self._held -= len(waiting)
+        return waiting
 
     def decoder(self, feed: Feed, topic: str) -> Decoder | None:
         """For a topic of this feed; None for commands and states, which are not devices' data.
@@ -131,10 +251,19 @@ class _Speaker:
             "DDEATH": self._device_died,
         }[kind]
 
+    def again(self, payload: Payload) -> Content | None:
+        """Data that waited, read as the births now say; None where they can't be."""
+        try:
+            return self._content(payload, self._edge())
+        except BadMessage:
+            return None
+
     def _node_born(self, payload: Payload, _: int) -> Content:
         edge = self._edge()
-        edge.seq, edge.bd_seq = payload.seq, _bd_seq(payload)
-        edge.names, edge.types, edge.asked_at = {}, {}, None
+        edge.doubt()
+        edge.seq, edge.bd_seq, edge.asked_at = payload.seq, _bd_seq(payload), None
+        if edge.bd_seq is None or edge.bd_seq != edge.doubted_bd:
+            self._nodes.drop(edge)
         if payload.seq is None:
             raise BadMessage(Reason.BAD_SEQUENCE, "a birth without seq")
         self._learn(edge, payload)
@@ -146,6 +275,10 @@ class _Speaker:
         if edge.seq is not None:
             self._learn(edge, payload)
         return self._content(payload, edge, "online")
+
+    def _learn(self, edge: _Edge, payload: Payload) -> None:
+        edge.said.learn(self._device, payload)
+        self._nodes.learned(self._group, self._node, self._device)
 
     def _data(self, payload: Payload, now_at: int) -> Content:
         edge = self._edge()
@@ -161,14 +294,16 @@ class _Speaker:
         edge, bd_seq = self._edge(), _bd_seq(payload)
         if edge.bd_seq is not None and bd_seq is not None and bd_seq != edge.bd_seq:
             return Content()  # the will of a session before this one
-        edge.seq, edge.bd_seq, edge.names, edge.types = None, None, {}, {}
+        edge.seq, edge.bd_seq, edge.said = None, None, _Said()
+        self._nodes.drop(edge)
         return Content(state="offline")
 
     def _device_died(self, payload: Payload, now_at: int) -> Content:
         edge = self._edge()
         self._follow(edge, payload, now_at)
-        edge.names.pop(self._device, None)
-        edge.types.pop(self._device, None)
+        edge.said.forget(self._device)
+        if edge.doubted is not None:
+            edge.doubted.forget(self._device)
         return Content(state="offline")
 
     def _edge(self) -> _Edge:
@@ -177,20 +312,10 @@ class _Speaker:
     def _follow(self, edge: _Edge, payload: Payload, now_at: int) -> None:
         """Take the message's number; after a gap nothing that births said is believed."""
         if edge.seq is None or payload.seq != (edge.seq + 1) % 256:
-            edge.seq, edge.names, edge.types = None, {}, {}
+            edge.doubt()
             self._nodes.ask(self._group, self._node, edge, now_at)
         else:
             edge.seq = payload.seq
-
-    def _learn(self, edge: _Edge, payload: Payload) -> None:
-        if len(edge.names) >= _MOST_DEVICES and self._device not in edge.names:
-            raise BadMessage(Reason.TOO_LARGE, f"more than {_MOST_DEVICES} devices behind a node")
-        aliased = [m for m in payload.metrics if m.alias is not None and m.name]
-        names = {m.alias: (m.name, m.datatype) for m in aliased if m.alias is not None}
-        if len(names) < len(aliased):
-            raise BadMessage(Reason.UNDECODABLE, "a birth gives one alias to two metrics")
-        edge.names[self._device] = names
-        edge.types[self._device] = {m.name: m.datatype for m in payload.metrics}
 
     def _content(self, payload: Payload, edge: _Edge, state: Literal["online", ""] = "") -> Content:
         rows = Rows()
@@ -208,15 +333,25 @@ class _Speaker:
 
     def _named(self, metric: Metric, edge: _Edge) -> Named:
         """Its name and data type. Raises BadMessage (`no birth`)."""
-        if metric.name:
-            datatype = metric.datatype or edge.types.get(self._device, {}).get(metric.name, 0)
-            if datatype or self._fields.ignored(metric.name):
-                return metric.name, datatype
-            raise BadMessage(Reason.NO_BIRTH, f"data type of {ascii(metric.name)[:120]}")
-        known = edge.names.get(self._device, {}).get(-1 if metric.alias is None else metric.alias)
+        known = edge.said.named(self._device, metric)
         if known is None:
             raise BadMessage(Reason.NO_BIRTH, f"alias {metric.alias}")
-        return known[0], metric.datatype or known[1]
+        if not known[1] and not self._fields.ignored(known[0]):
+            raise BadMessage(Reason.NO_BIRTH, f"data type of {ascii(known[0])[:120]}")
+        return known
+
+
+def _agree(before: _Said, now: _Said, device: str, payload: Payload) -> bool:
+    """Whether data mean the same by the births before them and by the one after them."""
+    return all(
+        before.named(device, metric) == now.named(device, metric) for metric in payload.metrics
+    )
+
+
+def _speaker(topic: str) -> tuple[str, str, str]:
+    """(group, node, device or "") of a node's or device's topic."""
+    _, group, _, node, *rest = topic.split("/")
+    return group, node, "".join(rest)
 
 
 def _bd_seq(payload: Payload) -> int | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import psycopg
@@ -19,7 +20,7 @@ from records.clock import WallClock
 from records.errors import Reason
 from records.readings import ReadingBatch
 from records.times import DAY, to_datetime
-from store import clocks, ledger, numbering, positions, staging, waveforms
+from store import births, clocks, ledger, numbering, positions, staging, waveforms
 from store.binary import STORED, pack
 from store.connection import Database
 from store.positions import Position
@@ -39,6 +40,13 @@ class Quarantined:
     payload: bytes
     reason: Reason
     detail: str
+    received_at: int
+
+
+class Mended(NamedTuple):
+    """A message in quarantine that became rows after all: its SHA-256, its arrival (µs)."""
+
+    digest: bytes
     received_at: int
 
 
@@ -62,7 +70,8 @@ class Commit:
 
     `received_at` is the latest arrival in it; `decoder` and `rules` are versions (provenance);
     `gone` are numbers whose messages the devices have lost; `clocks` are those that changed, and
-    `unnumbered` the devices that were newly heard without a number.
+    `unnumbered` the devices that were newly heard without a number; `births` are those of
+    Sparkplug, and `mended` what of the quarantine they gave a meaning to.
     """
 
     worker: int
@@ -77,12 +86,14 @@ class Commit:
     waveforms: tuple[waveforms.Waveform, ...] = field(default=(), kw_only=True)
     clocks: tuple[clocks.ClockState, ...] = field(default=(), kw_only=True)
     unnumbered: tuple[numbering.Unnumbered, ...] = field(default=(), kw_only=True)
+    births: tuple[births.Birth, ...] = field(default=(), kw_only=True)
+    mended: tuple[Mended, ...] = field(default=(), kw_only=True)
 
     @property
     def has_news(self) -> bool:
         """Whether there is anything to store."""
         news = (self.settled, self.gone, self.quarantined, self.statuses, self.waveforms)
-        return bool(len(self.readings) or any(news) or self.unnumbered)
+        return bool(len(self.readings) or any(news) or self.unnumbered or self.births)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +147,12 @@ def _attempt(db: Database, work: Commit, direct: bool) -> Committed:
         if fresh is not None:
             fresh &= work.readings.measured_at >= packed_before * DAY
         counts = _store(db, work, number, fresh, packed_before, revise=not again)
-        quarantined = _quarantine(db, work, number)
+        quarantined = _quarantine(db, work, number) - _mend(db, work, number)
         say_statuses(db, work.statuses)
         packets = waveforms.merge(db, work.waveforms, work.worker, number, revise=not again)
         clocks.save(db, work.clocks)
         numbering.save(db, work.unnumbered)
+        births.save(db, work.births)
         record(db, work, Committed(number, *counts), quarantined)
         count_waveforms(db, work.worker, number, packets)
     if len(work.readings):
@@ -225,6 +237,28 @@ def _quarantine(db: Database, work: Commit, number: int) -> int:
             " ON CONFLICT (digest, received_at) DO NOTHING",
             rows,
         )
+    return len(rows)
+
+
+def _mend(db: Database, work: Commit, number: int) -> int:
+    """Take out of quarantine what became rows in this commit; `rerun` says so."""
+    if not work.mended:
+        return 0
+    rows = db.run(
+        "WITH ended AS (DELETE FROM quarantine q USING unnest(%s::bytea[], %s::timestamptz[])"
+        " m (digest, received_at) WHERE q.digest = m.digest AND q.received_at = m.received_at"
+        " RETURNING q.number, q.topic, q.reason, q.received_at, q.digest)"
+        " INSERT INTO rerun SELECT number, topic, reason, received_at, digest, %s, %s, %s, %s"
+        " FROM ended RETURNING 1",
+        (
+            [one.digest for one in work.mended],
+            [to_datetime(one.received_at) for one in work.mended],
+            "ingest",
+            to_datetime(work.received_at),
+            work.worker,
+            number,
+        ),
+    )
     return len(rows)
 
 

@@ -59,7 +59,9 @@ TABLE: Mapping[str, Mapping[str, str]] = {
         "revision": "INSERT",
         "packed": "SELECT, DELETE",
         "care": READ,
-        "quarantine": "SELECT (digest, received_at), INSERT",
+        "quarantine": "SELECT (number, topic, reason, digest, received_at), INSERT, DELETE",
+        "rerun": "INSERT",
+        "birth": ALL,
     },
     "models": _STAGE
     | _REGISTRY

@@ -168,6 +168,42 @@ def test_a_sparkplug_node_is_followed_through_a_restart_of_ingest_and_its_death(
     }
 
 
+@pytest.mark.promise("R1")
+def test_data_between_a_restart_of_ingest_and_the_rebirth_become_rows(
+    broker: RunningBroker, dsn: str, db: Database
+) -> None:
+    foreign.save(db, [SPARKPLUG])
+    with ingest(broker, dsn):
+        until(lambda: subscribed(db), "the subscription")
+        node = Node(broker)
+        node.birth(7, 10, NOW - 50 * SECOND)
+        node.data(7, 11, NOW - 49 * SECOND)
+        until(lambda: rows(db, 2) == [(-50.0, 10.0), (-49.0, 11.0)])
+    with ingest(broker, dsn):
+        said: list[float] = []
+
+        def heard() -> bool:
+            said.append(-40 + len(said) / 4)
+            node.data(7, len(said), NOW + round(said[-1] * SECOND))
+            time.sleep(0.2)
+            return not node.rebirths.empty()
+
+        until(heard, "a request for rebirth")
+        held = [entry.topic for entry in quarantine.entries(db)]
+        assert held
+        node.birth(7, 30, NOW - 5 * SECOND)
+        until(lambda: rows(db, 2)[-1:] == [(-5.0, 30.0)], "rows after rebirth")
+        node.vanish()
+    assert quarantine.entries(db) == []
+    kept = [(at, float(value)) for value, at in enumerate(said, 1)]
+    # What was said before ingest had connected again was said at QoS 0, and nobody kept it.
+    found = rows(db, 2)[2:-1]
+    assert found == kept[len(kept) - len(found) :]
+    assert len(found) == len(held)
+    assert db.run("SELECT count(*), min(person) FROM rerun") == [(len(held), "ingest")]
+    assert db.run("SELECT sum(quarantined) FROM worker") == [(0,)]
+
+
 def test_a_feed_is_read_from_the_moment_it_is_imported_and_no_longer_once_removed(
     broker: RunningBroker, dsn: str, db: Database
 ) -> None:
