@@ -5,9 +5,9 @@ metrics, its data may say aliases alone. After a gap, or after a start of ours, 
 something else: such data are refused (`no birth`) and the node is asked to be born again. Data that
 say name and type themselves are read all the same. Nothing is ever guessed.
 
-Births survive a start of ours, and what they said survives a gap, as something to be confirmed: where
-the next birth is of the same session (`bdSeq`) and means the same by an alias, then the data between
-meant that too, and are taken after all.
+Births survive a start of ours, and what they said survives a gap, as something to be confirmed:
+where the next birth is of the same session (`bdSeq`) and means the same by an alias, then the data
+between meant that too, and are taken after all.
 """
 
 from __future__ import annotations

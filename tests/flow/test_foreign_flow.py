@@ -126,6 +126,16 @@ def rows(db: Database, series: int) -> list[tuple[float, float]]:
                     strict=True))  # fmt: skip
 
 
+def born(broker: RunningBroker, db: Database) -> Node:
+    """A node whose birth and first data are stored."""
+    until(lambda: subscribed(db), "the subscription")
+    node = Node(broker)
+    node.birth(7, 10, NOW - 50 * SECOND)
+    node.data(7, 11, NOW - 49 * SECOND)
+    until(lambda: rows(db, 2) == [(-50.0, 10.0), (-49.0, 11.0)])
+    return node
+
+
 def state_of(db: Database, device: str) -> str:
     found: str = db.run("SELECT coalesce(state, '') FROM device WHERE id = %s", (device,))[0][0]
     return found
@@ -136,11 +146,7 @@ def test_a_sparkplug_node_is_followed_through_a_restart_of_ingest_and_its_death(
 ) -> None:
     foreign.save(db, [SPARKPLUG])
     with ingest(broker, dsn):
-        until(lambda: subscribed(db), "the subscription")
-        node = Node(broker)
-        node.birth(7, 10, NOW - 50 * SECOND)
-        node.data(7, 11, NOW - 49 * SECOND)
-        until(lambda: rows(db, 2) == [(-50.0, 10.0), (-49.0, 11.0)])
+        node = born(broker, db)
         assert state_of(db, "slope-1") == "online"
         assert numbering.best_effort(db) == {"slope-1"}
     # While nobody listens it is born again, and its alias now means something else.
@@ -174,11 +180,7 @@ def test_data_between_a_restart_of_ingest_and_the_rebirth_become_rows(
 ) -> None:
     foreign.save(db, [SPARKPLUG])
     with ingest(broker, dsn):
-        until(lambda: subscribed(db), "the subscription")
-        node = Node(broker)
-        node.birth(7, 10, NOW - 50 * SECOND)
-        node.data(7, 11, NOW - 49 * SECOND)
-        until(lambda: rows(db, 2) == [(-50.0, 10.0), (-49.0, 11.0)])
+        node = born(broker, db)
     with ingest(broker, dsn):
         said: list[float] = []
 
