@@ -54,6 +54,7 @@ _SIZES = {
     "lake_level": (3000.0, 2.0),
     "sea_level": (1.0, 1.0),
     "water_column_height": (3000.0, 0.5),
+    "rain": (0.1, 1.0),
     "vibration": (0.1, 2.0),
     "vibration_velocity": (1.0, 10.0),
     "case_temperature": (50.0, 50.0),
