@@ -1,18 +1,20 @@
 """Live QARTOD flags of streaming series: all series of a batch at once, in numpy.
 
-Tests of the QARTOD manuals (gross range, climatology, spike, rate of change, flat line, gap) in a
-causal form: a row is judged by the rows of its series that came before it and never again. A row
-*follows* when it is in time (not late), its clock is believable and it is newer than all followers
-before it; other rows are checked for range and season alone. After a value out of range the
-comparison begins anew. Only that range makes a value fail here, and a gap before a value doesn't
-doubt it. The verdicts on the finished series are `ingest.qartod`'s.
+Tests of the QARTOD manuals (gross range, climatology, spike, rate of change, flat line, attenuated
+signal, neighbour, gap) in a causal form: a row is judged by the rows that came before it and never
+again. A row *follows* when it is in time (not late), its clock is believable and it is newer than
+all followers of its series before it; other rows are checked for range and season alone. After a
+value out of range the comparison with single rows begins anew. Only that range makes a value fail
+here, and a gap before a value doesn't doubt it. The verdicts on the finished series are
+`ingest.qartod`'s.
 
-How arrivals are cut into batches makes no difference, and the last `HISTORY` stored rows of a
-series say all that is remembered of it.
+How arrivals are cut into batches makes no difference, and the last `Checks.history` stored rows of
+a series say all that is remembered of it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
@@ -20,7 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest import climatology
+from ingest.attenuation import Attenuation
 from ingest.limits import MOST_REPEATS, LimitTable
+from ingest.neighbours import Neighbours
 from ingest.qartod import AHEAD
 from records.levels import Check, Flag
 from records.readings import ReadingBatch
@@ -70,6 +74,8 @@ class Checks:
         self._seen = np.zeros(size, np.int64)  # followers since the last cut, at most HISTORY
         self._run = np.zeros(size, np.int64)  # equal values at the end, at most HISTORY
         self._last = np.full((size, _BEFORE), np.nan)  # oldest first, the newest at the end
+        self._attenuation, self._neighbours = Attenuation(), Neighbours()
+        self.use(limits)
 
     def use(self, limits: LimitTable) -> None:
         """Go on with other limits, perhaps of more series."""
@@ -80,9 +86,24 @@ class Checks:
             self._seen = np.append(self._seen, np.zeros(more, np.int64))
             self._run = np.append(self._run, np.zeros(more, np.int64))
             self._last = np.vstack([self._last, np.full((more, _BEFORE), np.nan)])
+        self._attenuation.use(limits.attenuated, self._newest != _NEVER)
+        self._neighbours.use(limits.neighbour, len(self._newest))
+
+    def history(self, series: Iterable[int]) -> dict[int, list[int]]:
+        """Of which series how many stored rows say all that is remembered, by that number."""
+        more = self._attenuation.history()
+        found: dict[int, list[int]] = {}
+        for number in series:
+            found.setdefault(max(HISTORY, more.get(number, 0)), []).append(number)
+        return found
 
     def remember(self, stored: ReadingBatch) -> None:
         """Take up where a former process was, from the newest rows of every series."""
+        counts = np.bincount(stored.series, minlength=len(self._newest))
+        whole = self._attenuation.history()
+        # So many as were asked for: there may be more.
+        cut = {n for n, most in whole.items() if counts[n] in (HISTORY, most) or counts[n] > most}
+        self._attenuation.begin(cut)
         self.flag(stored.by_arrival(), np.arange(len(stored), dtype=np.int64))
 
     def flag(self, rows: ReadingBatch, arrival: Ints) -> Verdict:
@@ -107,10 +128,32 @@ class Checks:
                 runs = self._runs(rows, order, out)
                 evaluated[order] = True
                 self._compare(runs, checks, evaluated)
+                self._look_around(rows, order, arrival, checks, evaluated)
         flag = np.where(evaluated, Flag.GOOD, Flag.NOT_EVALUATED).astype(np.uint8)
         flag[checks & _DOUBTING != 0] = Flag.SUSPECT
         flag[out] = Flag.FAIL
         return Verdict(flag, checks)
+
+    def _look_around(
+        self,
+        rows: ReadingBatch,
+        order: NDArray[np.intp],
+        arrival: Ints,
+        checks: NDArray[np.uint16],
+        evaluated: Bools,
+    ) -> None:
+        """The tests that go by more rows than a few: also of values out of range, as the final."""
+        series, at, value = rows.series[order], rows.measured_at[order], rows.value[order]
+        found = []
+        if self._attenuation:
+            judged = self._attenuation.judge(series, at, value)
+            found.append((Check.ATTENUATED_SIGNAL, *judged))
+        if self._neighbours:
+            judged = self._neighbours.judge(series, at, value, arrival[order])
+            found.append((Check.NEIGHBOUR, *judged))
+        for check, hit, unsure in found:
+            checks[order[hit]] |= np.uint16(check)
+            evaluated[order[unsure]] = False
 
     def _seasons(self, rows: ReadingBatch, checks: NDArray[np.uint16]) -> None:
         for series, seasons in self._limits.climatology.items():

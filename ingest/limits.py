@@ -6,14 +6,17 @@ are shipped are the limits of physics and instruments, not of a site.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest import attenuation, neighbours
+from records.errors import BadMessage
 from records.network import Series
-from records.rules import MOST_REPEATS, Rules, Season, Tests, shipped
+from records.quantities import conversion
+from records.rules import MOST_REPEATS, Neighbour, Rules, Season, Tests, shipped
 from store.registry import Registry
 
 __all__ = ["MOST_REPEATS", "LimitTable", "gap_s", "table"]
@@ -23,7 +26,7 @@ __all__ = ["MOST_REPEATS", "LimitTable", "gap_s", "table"]
 class LimitTable:
     """Arrays by series number, in each series' unit; infinite or 0 where a check does not apply.
 
-    `climatology` holds the seasons of the series that have any.
+    `climatology`, `attenuated` and `neighbour` hold the rules of the series that have any.
     """
 
     low: NDArray[np.float64]
@@ -33,6 +36,8 @@ class LimitTable:
     repeats: NDArray[np.int64]
     gap_s: NDArray[np.float64]
     climatology: dict[int, tuple[Season, ...]] = field(default_factory=dict)
+    attenuated: dict[int, attenuation.Rule] = field(default_factory=dict)
+    neighbour: dict[int, neighbours.Rule] = field(default_factory=dict)
 
     @classmethod
     def of(cls, numbered: Sequence[tuple[int, Series]], rules: Rules | None = None) -> LimitTable:
@@ -40,8 +45,13 @@ class LimitTable:
         size = 1 + max((number for number, _ in numbered), default=0)
         low, *others = (np.full(size, np.inf) for _ in range(5))
         table = cls(-low, others[0], others[1], others[2], np.zeros(size, np.int64), others[3])
+        by_id = {series.id: (number, series) for number, series in numbered}
         for number, series in numbered:
-            table.fill(number, (rules or shipped()).of(series), series)
+            tests = (rules or shipped()).of(series)
+            table.fill(number, tests, series)
+            if tests.neighbour:
+                others_there = others_of(tests.neighbour, series, by_id)
+                table.neighbour[number] = neighbours.Rule(tests.neighbour, others_there)
         return table
 
     def fill(self, number: int, tests: Tests, series: Series) -> None:
@@ -56,12 +66,30 @@ class LimitTable:
         self.gap_s[number] = gap_s(tests, series.interval_s)
         if tests.climatology:
             self.climatology[number] = tests.climatology
+        if tests.attenuated_signal:
+            rule = attenuation.Rule.of(tests.attenuated_signal, series.interval_s)
+            self.attenuated[number] = rule
 
 
 def table(registry: Registry) -> LimitTable:
     """The limits of every series of a registry, as its rules say."""
     numbered = [(registry.series_number[s.id], s) for s in registry.network.series]
     return LimitTable.of(numbered, registry.rules)
+
+
+def others_of(
+    rule: Neighbour, one: Series, by_id: Mapping[str, tuple[int, Series]]
+) -> tuple[tuple[int, float, float], ...]:
+    """Number, factor and offset of each neighbour that measures the same dimension."""
+    found = []
+    for id_ in rule.series:
+        if id_ in by_id:
+            number, other = by_id[id_]
+            try:
+                found.append((number, *conversion(other.unit, one.unit)))
+            except BadMessage:
+                continue
+    return tuple(found)
 
 
 def gap_s(tests: Tests, interval_s: float | None) -> float:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ingest import climatology
 from ingest.limits import gap_s
-from ingest.windows import deviates_less, ranges
+from ingest.windows import deviates_less, median, ranges
 from records.levels import Check, Flag
 from records.rules import Attenuated, FlatLine, Tests
 from records.times import SECOND
@@ -249,7 +249,7 @@ def _neighbour(rows: _Rows) -> Flags:
         for line, (at, value) in enumerate(one.neighbours):
             near[line] = _nearest(one.at, at, value, within)
         known = (~np.isnan(near)).sum(axis=0)
-        far = np.abs(one.value - _median(near, known))
+        far = np.abs(one.value - median(near, known))
         full = np.full(len(far), 1.0)
         found = _graded(far, full * rule.suspect, full * _or(rule.fail, np.inf))
         found[known < rule.least] = Flag.NOT_EVALUATED
@@ -267,15 +267,6 @@ def _nearest(
     before = np.maximum(after - 1, 0)
     place = np.where(np.abs(other[before] - at) <= np.abs(other[after] - at), before, after)
     found: NDArray[np.float64] = np.where(np.abs(other[place] - at) <= within, value[place], np.nan)
-    return found
-
-
-def _median(near: NDArray[np.float64], known: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Median of the known values of each column; NaN where none is known."""
-    ordered = np.sort(near, axis=0)  # NaN stands last
-    column = np.arange(near.shape[1])
-    low, high = np.maximum(known - 1, 0) // 2, np.minimum(known // 2, len(near) - 1)
-    found: NDArray[np.float64] = (ordered[low, column] + ordered[high, column]) / 2
     return found
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Set
 
-from ingest.checks import HISTORY
 from ingest.intake import Intake
 from ingest.recent import WINDOW
 from ingest.shards import shard_of
+from records.readings import concatenate
 from records.settings import Settings
 from store import births, clocks, numbering, positions, quarantine, readings
 from store.connection import Database
@@ -30,7 +30,12 @@ def resumed(
     owned = {n for id_, n in known.device_number.items() if _may_be_heard(known, id_, shards)}
     intake.resume(
         {key: ranges for key, ranges in readings.ledger(db).items() if key[0] in owned},
-        readings.latest(db, sorted(_series(known, shards)), HISTORY),
+        concatenate(
+            [
+                readings.latest(db, numbers, count)
+                for count, numbers in intake.history(sorted(_series(known, shards))).items()
+            ]
+        ),
         quarantine.digests(db, now_at - WINDOW),
         {key: ranges for key, ranges in readings.gone(db).items() if key[0] in owned},
         [state for state in clocks.load(db) if state.device in owned],

@@ -16,18 +16,16 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest.limits import others_of
 from ingest.qartod import Stretch, flat_rows, judge
 from ingest.spans import Judged, changes
 from records.distance import great_circle_m
-from records.errors import BadMessage
 from records.network import Series
-from records.quantities import conversion
 from records.rules import Rules, Tests
 from records.times import HOUR, SECOND
 from store import follow, positions, quality, registry, rules, stages, stretches
 from store.connection import Database
 from store.quality import Watermark
-from store.registry import Registry
 from store.stretches import Part
 
 _FIRST = -62_135_510_400_000_000  # 0001-01-02, before every reading
@@ -103,27 +101,16 @@ def _begin(db: Database, now_at: int) -> _Turn:
     known, current = registry.load(db), rules.current(db)
     series = {known.series_number[one.id]: one for one in known.network.series}
     tests = {number: current.of(one) for number, one in series.items()}
-    neighbours = {number: _neighbours(known, series, tests[number], one)
-                  for number, one in series.items() if tests[number].neighbour}  # fmt: skip
+    by_id = {one.id: (number, one) for number, one in series.items()}
+    neighbours = {
+        number: others_of(rule, one, by_id)
+        for number, one in series.items()
+        if (rule := tests[number].neighbour)
+    }
     places = {station.id: (station.lat, station.lon) for station in known.network.station}
     stations = {number: places[one.station] for number, one in series.items()}
     before = quality.watermarks(db, quality.turn_at(db))
     return _Turn(number, now_at, current, series, tests, before, neighbours, stations)
-
-
-def _neighbours(
-    known: Registry, series: Mapping[int, Series], tests: Tests, one: Series
-) -> tuple[tuple[int, float, float], ...]:
-    """Number, factor and offset of each neighbour that measures the same dimension."""
-    found = []
-    for id_ in tests.neighbour.series if tests.neighbour else ():
-        number = known.series_number.get(id_)
-        if number is not None and number in series:
-            try:
-                found.append((number, *conversion(series[number].unit, one.unit)))
-            except BadMessage:
-                continue
-    return tuple(found)
 
 
 def _changed(db: Database) -> tuple[dict[int, NDArray[np.int64]], dict[int, int], bool]:

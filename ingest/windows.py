@@ -1,6 +1,6 @@
-"""Range and deviation of many windows of one column at once.
+"""Range and deviation of many windows of one column at once, medians of many columns.
 
-Both are functions of a window's own values, whatever stands around it: how a series is cut into
+All are functions of a window's own values, whatever stands around it: how a series is cut into
 stretches can't change a verdict.
 """
 
@@ -48,3 +48,12 @@ def deviates_less(value: Floats, start: Places, end: Places, limit: Floats) -> N
     for row in np.flatnonzero(~(np.abs(variance - limit * limit) > error)):
         below[row] = np.std(value[start[row] : end[row]].copy()) < limit[row]
     return below
+
+
+def median(near: Floats, known: Places) -> Floats:
+    """Median of the known values of each column; NaN where none is known."""
+    ordered = np.sort(near, axis=0)  # NaN stands last
+    column = np.arange(near.shape[1])
+    low, high = np.maximum(known - 1, 0) // 2, np.minimum(known // 2, len(near) - 1)
+    found: Floats = (ordered[low, column] + ordered[high, column]) / 2
+    return found

@@ -10,8 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from ingest import verdicts
+from ingest import resuming, verdicts
+from ingest.intake import Arrival
 from ingest.qartod import Stretch, judge
+from ingest.shards import SHARDS
 from ingest.spans import Judged, runs
 from records.clock import ScenarioClock, WallClock
 from records.levels import Check, Flag
@@ -31,6 +33,7 @@ from records.rules import (
     Spike,
     Tests,
 )
+from records.settings import Settings
 from records.times import DAY, HOUR, SECOND
 from store import asof, packed, quality, queries, readings, registry, rules
 from store.connection import Database, connect
@@ -384,3 +387,25 @@ def test_a_device_that_was_elsewhere_is_doubted_for_as_long(db: Database) -> Non
     found = [span for span in spans(db) if span.check == Check.LOCATION]
     minute = 60 * SECOND
     assert found == [Span(A, Check.LOCATION, T0 + 2 * minute, T0 + 3 * minute, Flag.SUSPECT)]
+
+
+def test_ingest_takes_up_a_long_window_where_it_stood(db: Database) -> None:
+    """More rows than the other live tests remember."""
+    rule = Attenuated(suspect=0.5, period_s=18 * 3600)
+    rules.add(db, Rules(version="long", series={"a": Tests(attenuated_signal=rule)}), T0)
+    known = registry.load(db)
+    calm = [(A, float(minute), float(minute < 400)) for minute in range(1300)]
+    store(db, calm, T0 + DAY)
+    db.run("UPDATE reading SET received_at = measured_at, late = false")
+    again = resuming.resumed(db, known, Settings.read({}), frozenset(range(SHARDS)), T0 + DAY)
+
+    def flagged(minute: int) -> int:
+        at = T0 + minute * 60 * SECOND
+        payload = b'[{"n":"a:tilt","u":"deg","t":%d,"v":0}]' % (at // SECOND)
+        work = again.take([Arrival("hoshyar/v1/lab/one/readings", payload, at)])
+        return int(work.readings.checks[0])
+
+    # 1080 rows: of these 180 are ones in the first window (deviation 0.37), then fewer.
+    assert flagged(1300) == Check.ATTENUATED_SIGNAL
+    ((count, _),) = again.history([A]).items()
+    assert count > 1080
