@@ -6,8 +6,10 @@ Each check raises `CheckFailed` with one line that says what is wrong. `check_de
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from types import FrameType
 from typing import Any
 
 import msgspec
@@ -15,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.bank import Bank, Outcome
-from models.detector import Detector, Floats, Watched
+from models.detector import Detector, Floats, Limits, Watched
 from records.levels import Level
 from records.network import SLUG, Thresholds
 from records.quantities import QUANTITIES
@@ -76,7 +78,7 @@ def sample(detector: Detector, *, rows: int = 300, seed: int = 1) -> Sample:
         if index % 2:
             steps = np.rint(steps * random.uniform(0.5, 1.5, rows))
             steps[rows // 2] *= 100
-        usual, large = _size_of(one.quantity)
+        usual, large = size_of(one.quantity)
         noise = 0.01 * random.standard_normal(rows)
         columns.append(
             (np.cumsum(steps) * SECOND, usual + large * (noise + _event(one.quantity, rows)))
@@ -91,7 +93,7 @@ def sample(detector: Detector, *, rows: int = 300, seed: int = 1) -> Sample:
 def _series_of(detector: Detector) -> tuple[Watched, ...]:
     found = []
     for index, name in enumerate(sorted(detector.quantities) or [""]):
-        usual, large = _size_of(name)
+        usual, large = size_of(name)
         limits = [usual + large * share for share in (0.5, 1.0, 1.5)]
         one = Watched(
             id=f"{name}-even",
@@ -104,7 +106,7 @@ def _series_of(detector: Detector) -> tuple[Watched, ...]:
     return tuple(one for one in found if detector.takes(one))
 
 
-def _size_of(name: str) -> tuple[float, float]:
+def size_of(name: str) -> tuple[float, float]:
     if name in _SIZES:
         return _SIZES[name]
     quantity = QUANTITIES[name]
@@ -175,6 +177,11 @@ def _every(given: Sample) -> NDArray[np.intp]:
 def check_card(make: Make) -> None:
     """Plain parameters, a name, known quantities, ordered limits and a card are there."""
     detector = make()
+    refuse_card(detector, _series_of(detector))
+
+
+def refuse_card(detector: Detector, watched: Sequence[Watched]) -> None:
+    """Raise CheckFailed for a card or limits that are not as they must be."""
     if not re.fullmatch(SLUG, detector.name):
         raise CheckFailed(f"the name {detector.name!r} is no slug")
     if not detector.quantities <= QUANTITIES.keys():
@@ -183,7 +190,7 @@ def check_card(make: Make) -> None:
         raise CheckFailed("the card must say purpose, method, null (`Null:`) and limits of use")
     if repr(type(detector)(**detector.get_params())) != repr(detector):
         raise CheckFailed("the constructor must store its parameters as they are given")
-    limits = detector.limits(_series_of(detector))
+    limits = detector.limits(watched)
     up, keep = limits.up, limits.keep
     ordered = np.diff(np.where(np.isinf(up), np.nan, up), axis=1)
     if up.shape != keep.shape or up.shape[1:] != (3,) or (keep > up).any() or (ordered < 0).any():
@@ -200,7 +207,7 @@ def check_no_look_ahead(make: Make) -> None:
 
 
 def check_batch_size(make: Make) -> None:
-    """One row at a time, seven at a time or all at once give the same."""
+    """One row at a time, seven at a time or all at once give the same: a step equals a batch."""
     given = sample(make())
     whole = run(make(), given)
     for size in (1, 7):
@@ -269,7 +276,7 @@ def check_gaps(make: Make) -> None:
 def check_constant(make: Make) -> None:
     """A constant input that is not over any limit warns of nothing, and p-values are chances."""
     given = sample(make())
-    usual = np.array([_size_of(w.quantity)[0] for w in given.watched])
+    usual = np.array([size_of(w.quantity)[0] for w in given.watched])
     outcome = run(make(), replace(given, value=usual[given.place]))
     if (outcome.level > Level.GREEN).any():
         raise CheckFailed("a constant input warns")
@@ -291,6 +298,22 @@ def check_sign(make: Make) -> None:
             raise CheckFailed(f"{watched.id}: no score in {len(rows)} readings")
         if not np.nanmax(event) > np.nanmax(quiet, initial=-np.inf):
             raise CheckFailed(f"{watched.id}: an event scores no higher than the quiet before")
+
+
+def check_threshold(make: Make) -> None:
+    """Limits come from parameters and a series' own past: what a detector was shown before, it
+    does not know. Who runs it over the part that it is judged on gains nothing by it."""
+    given = sample(make())
+    detector = make()
+    before = detector.limits(given.watched)
+    first = run(detector, given)
+    refuse_other_limits(before, detector.limits(given.watched))
+    same(first, run(detector, given), _every(given), "shown the same twice")
+
+
+def refuse_other_limits(before: Limits, after: Limits) -> None:
+    if before.up.tobytes() != after.up.tobytes() or before.keep.tobytes() != after.keep.tobytes():
+        raise CheckFailed("the limits were fitted on the part that is judged")
 
 
 def check_state(make: Make) -> None:
@@ -329,6 +352,44 @@ def check_input_is_kept(make: Make) -> None:
         raise CheckFailed(f"undeclared state: {sorted(bank.state.keys() - bank.spec.keys())}")
 
 
+def check_cost(make: Make) -> None:
+    """A round of many series takes no more steps of Python than one of few: numpy does the work.
+
+    What a reading costs in time is measured by `scripts/bench scoring`.
+    """
+    few, many = (_steps_of_a_round(make(), count) for count in (8, 256))
+    if many > 1.5 * few:
+        raise CheckFailed(f"a round takes {few} steps for 8 series and {many} for 256")
+
+
+def _steps_of_a_round(detector: Detector, count: int) -> int:
+    """Instructions of Python that the fourth round of quiet readings takes."""
+    model = _series_of(detector)[0]
+    watched = [msgspec.structs.replace(model, id=f"{i:04}") for i in range(count)]
+    usual, large = size_of(model.quantity)
+    place = np.arange(count)
+    bank = Bank(detector, watched)
+    steps = 0
+
+    def counted(frame: FrameType, event: str, _: Any) -> Any:
+        nonlocal steps
+        frame.f_trace_opcodes = True
+        steps += event == "opcode"
+        return counted
+
+    before = sys.gettrace()
+    for round_ in range(4):
+        # The same in every series, so that chance can't make one of them special.
+        value = np.full(count, usual + 1e-3 * large * (round_ % 2))
+        measured_at = np.full(count, 20_000 * DAY + (round_ + 1) * 60 * SECOND, np.int64)
+        sys.settrace(counted if round_ == 3 else before)
+        try:
+            bank.advance(place, measured_at, value)
+        finally:
+            sys.settrace(before)
+    return steps
+
+
 CHECKS: tuple[Callable[[Make], None], ...] = (
     check_card,
     check_no_look_ahead,
@@ -339,8 +400,10 @@ CHECKS: tuple[Callable[[Make], None], ...] = (
     check_gaps,
     check_constant,
     check_sign,
+    check_threshold,
     check_state,
     check_input_is_kept,
+    check_cost,
 )
 
 

@@ -10,11 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.bank import Outcome
-from models.check_suite import CheckFailed, joined, same
+from models.check_suite import (
+    CheckFailed,
+    joined,
+    refuse_card,
+    refuse_other_limits,
+    same,
+    size_of,
+)
 from models.detector import Watched
 from models.joint import Joint, Recording, until
 from models.runner import Runner
 from records.levels import Level
+from records.quantities import QUANTITIES
 from records.times import DAY, SECOND, text
 
 MakeJoint = Callable[[str, str], Joint]
@@ -23,21 +31,48 @@ MakeJoint = Callable[[str, str], Joint]
 _ROWS, _FIT = 1200, 700
 _STEP = 3600 * SECOND
 _START = 20_000 * DAY
+_EVENT = 40
 TARGET = "down"
 
 
-def recording(seed: int = 1) -> Recording:
-    """Hourly stage at two places, the upper one three hours ahead, and rain; with a gap."""
+def maker(kind: type[Joint]) -> MakeJoint:
+    """Detectors of a kind, with whatever of a forecast's parameters it has."""
+    usual, large = size_of(_quantity(kind))
+    known = {"threshold": usual + 0.5 * large, "horizon_s": 10800.0, "trees": 8}
+
+    def made(fit_until: str, target: str) -> Joint:
+        given = {**known, "fit_until": fit_until, "target": target}
+        return kind(**{name: given[name] for name in kind.parameters() if name in given})
+
+    return made
+
+
+def _quantity(kind: type[Joint]) -> str:
+    """What the target measures: stage where the detector takes that."""
+    wanted = sorted(kind.quantities - {"rain"})
+    return "stage" if "stage" in wanted or not wanted else wanted[0]
+
+
+def recording(seed: int = 1, quantity: str = "stage", event: bool = False) -> Recording:
+    """Hourly values at two places, the upper one three hours ahead, and rain; with a gap.
+
+    event  the lower one rises far above all it ever was in the last rows, and the upper does not
+    """
     random = np.random.default_rng(seed)
+    usual, large = size_of(quantity)
     rain = random.gamma(0.05, 8.0, _ROWS)
-    up = 1.0 + np.convolve(rain, 0.04 * 0.9 ** np.arange(60))[:_ROWS]
-    down = np.r_[up[:3], up[:-3]] + 0.01 * random.standard_normal(_ROWS)
-    columns = np.stack([down, rain, up + 0.01 * random.standard_normal(_ROWS)])
+    up = -0.5 + np.convolve(rain, 0.02 * 0.9 ** np.arange(60))[:_ROWS]
+    down = np.r_[up[:3], up[:-3]] + 0.005 * random.standard_normal(_ROWS)
+    if event:
+        down[-_EVENT:] += 2.0
+    upper = up + 0.005 * random.standard_normal(_ROWS)
+    columns = np.stack([usual + large * down, rain, usual + large * upper])
     at = np.arange(_ROWS) + np.where(np.arange(_ROWS) > _ROWS // 3, 30, 0)
+    unit = QUANTITIES[quantity].unit
     watched = (
-        Watched(id=TARGET, quantity="stage", unit="m"),
+        Watched(id=TARGET, quantity=quantity, unit=unit),
         Watched(id="rain", quantity="rain", unit="mm"),
-        Watched(id="up", quantity="stage", unit="m"),
+        Watched(id="up", quantity=quantity, unit=unit),
     )
     return Recording(
         watched,
@@ -45,6 +80,10 @@ def recording(seed: int = 1) -> Recording:
         np.repeat(_START + at * _STEP, 3).astype(np.int64),
         columns.T.ravel(),
     )
+
+
+def _given(make: MakeJoint, event: bool = False) -> Recording:
+    return recording(quantity=_quantity(type(make("", TARGET))), event=event)
 
 
 def fit_until(given: Recording) -> str:
@@ -79,7 +118,7 @@ def _pieces(given: Recording, cuts: Sequence[int]) -> list[tuple[int, int]]:
 
 def check_no_look_ahead(make: MakeJoint) -> None:
     """An input cut at any time gives the same rows up to there, bit for bit."""
-    given = recording()
+    given = _given(make)
     whole = run(make(fit_until(given), TARGET), given)
     for cut in (3, 3 * _FIT // 2, 3 * _FIT + 6, 3 * 1000):
         part = run(make(fit_until(given), TARGET), given.take(slice(cut)))
@@ -89,7 +128,7 @@ def check_no_look_ahead(make: MakeJoint) -> None:
 
 def check_batch_size(make: MakeJoint) -> None:
     """One time after the other, or some at a time, gives the same as all at once."""
-    given = recording()
+    given = _given(make)
     whole = run(make(fit_until(given), TARGET), given)
     every = np.arange(len(whole.score))
     singly = range(3 * _FIT - 30, 3 * _FIT + 300, 3)
@@ -100,7 +139,7 @@ def check_batch_size(make: MakeJoint) -> None:
 
 def check_state(make: MakeJoint) -> None:
     """Saved and loaded at any time, it goes on bit for bit, and saves the same bytes."""
-    given = recording()
+    given = _given(make)
     whole = run(make(fit_until(given), TARGET), given)
     for cut in (3, 3 * _FIT + 3, 3 * 900):
         first, second = (Runner(make(fit_until(given), TARGET), given.watched) for _ in range(2))
@@ -119,7 +158,7 @@ def check_state(make: MakeJoint) -> None:
 
 def check_series_order(make: MakeJoint) -> None:
     """Another order of the columns gives the same."""
-    given = recording()
+    given = _given(make)
     turned = replace(given, watched=given.watched[::-1], place=2 - given.place)
     turned = turned.take(np.lexsort((turned.place, turned.measured_at)))
     whole = run(make(fit_until(given), TARGET), given)
@@ -129,7 +168,7 @@ def check_series_order(make: MakeJoint) -> None:
 
 def check_training(make: MakeJoint) -> None:
     """Rows up to `fit_until` get no warning, and later rows have scores."""
-    given = recording()
+    given = _given(make)
     outcome = run(make(fit_until(given), TARGET), given)
     trained = times(given) <= (until(fit_until(given)) or 0)
     if (outcome.level[trained] > Level.GREEN).any():
@@ -140,7 +179,7 @@ def check_training(make: MakeJoint) -> None:
 
 def check_short(make: MakeJoint) -> None:
     """An input that is too short to learn from is no error, and warns of nothing."""
-    given = recording()
+    given = _given(make)
     outcome = run(make(fit_until(given), TARGET), given.take(slice(6)))
     if not np.isnan(outcome.score).all() or (outcome.level > Level.GREEN).any():
         raise CheckFailed("two times are judged")
@@ -148,7 +187,7 @@ def check_short(make: MakeJoint) -> None:
 
 def check_gaps(make: MakeJoint) -> None:
     """A series that ends, or was never there, is no error; no score is infinite."""
-    given = recording()
+    given = _given(make)
     for left in (given.place != 2, (given.place != 1) | (given.measured_at < times(given)[900])):
         outcome = run(make(fit_until(given), TARGET), given.take(left))
         if np.isinf(outcome.score).any() or np.isinf(outcome.p_value).any():
@@ -157,7 +196,7 @@ def check_gaps(make: MakeJoint) -> None:
 
 def check_input_is_kept(make: MakeJoint) -> None:
     """The readings given are not written to."""
-    given = recording()
+    given = _given(make)
     copies = [c.tobytes() for c in (given.place, given.measured_at, given.value)]
     try:
         run(make(fit_until(given), TARGET), given)
@@ -169,7 +208,49 @@ def check_input_is_kept(make: MakeJoint) -> None:
         raise CheckFailed("the detector writes to its input")
 
 
+def check_card(make: MakeJoint) -> None:
+    """As `check_suite.check_card`; `memory_s` is not negative."""
+    detector = make("", TARGET)
+    refuse_card(detector, [Watched(id=TARGET)])
+    if not detector.memory_s >= 0 or not detector.training_s >= 0:
+        raise CheckFailed("memory_s and training_s must be 0 or more")
+
+
+def check_sign(make: MakeJoint) -> None:
+    """What was never seen in the training part scores higher than what was."""
+    given = _given(make, event=True)
+    score = run(make(fit_until(given), TARGET), given).score
+    quiet, event = score[_FIT + 1 : -_EVENT], score[-_EVENT:]
+    if np.isnan(event).all() or not np.nanmean(event) > np.nanmean(quiet):
+        raise CheckFailed("an event scores no higher than the quiet before")
+
+
+def check_constant(make: MakeJoint) -> None:
+    """A constant input warns of nothing, and p-values are chances."""
+    given = _given(make)
+    detector = make(fit_until(given), TARGET)
+    usual = np.array([0.0 if w.id == "rain" else size_of(w.quantity)[0] for w in given.watched])
+    outcome = run(detector, replace(given, value=usual[given.place]))
+    if (outcome.level > Level.GREEN).any() or np.isinf(outcome.score).any():
+        raise CheckFailed("a constant input warns, or has an infinite score")
+    p_value = run(detector, given).p_value
+    if ((p_value < 0) | (p_value > 1)).any():
+        raise CheckFailed("a p-value is outside 0 to 1")
+
+
+def check_threshold(make: MakeJoint) -> None:
+    """As `check_suite.check_threshold`: limits are not fitted on the part that is judged."""
+    given = _given(make)
+    detector = make(fit_until(given), TARGET)
+    shown = [w for w in given.watched if w.id == TARGET]
+    before = detector.limits(shown)
+    first = run(detector, given)
+    refuse_other_limits(before, detector.limits(shown))
+    same(first, run(detector, given), np.arange(len(first.score)), "shown the same twice")
+
+
 JOINT_CHECKS: tuple[Callable[[MakeJoint], None], ...] = (
+    check_card,
     check_no_look_ahead,
     check_batch_size,
     check_state,
@@ -177,5 +258,8 @@ JOINT_CHECKS: tuple[Callable[[MakeJoint], None], ...] = (
     check_training,
     check_short,
     check_gaps,
+    check_sign,
+    check_constant,
+    check_threshold,
     check_input_is_kept,
 )

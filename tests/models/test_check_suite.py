@@ -94,6 +94,30 @@ class LosesState(Plain):
         return Scores(scores.score + [self._seen[at] for at in rows.at.tolist()])
 
 
+class FitsItsThreshold(Plain):
+    """Sets its limits by the highest score that it was ever shown."""
+
+    def __init__(self) -> None:
+        self._highest = 1.0
+
+    def limits(self, watched: Any) -> Limits:
+        up = (0.5 * self._highest, 0.9 * self._highest, 2 * self._highest)
+        return Limits.same(len(watched), up, up)
+
+    def step(self, rows: Rows, state: Any, fixed: Any) -> Scores:
+        scores = super().step(rows, state, fixed)
+        self._highest = max(self._highest, float(np.nanmax(scores.score, initial=0.0)))
+        return scores
+
+
+class LoopsOverSeries(Plain):
+    """Takes one series after the other."""
+
+    def step(self, rows: Rows, state: Any, fixed: Any) -> Scores:
+        scores = super().step(rows, state, fixed)
+        return Scores(np.array([score + 0.0 for score in scores.score.tolist()]))
+
+
 class MutatesInput(Plain):
     """Works in place on what it was given."""
 
@@ -135,12 +159,22 @@ FAULTS: list[tuple[type[Detector], Callable[[Make], None]]] = [
     (DependsOnBatch, check_suite.check_series_order),
     (FlippedSign, check_suite.check_sign),
     (LosesState, check_suite.check_state),
+    (FitsItsThreshold, check_suite.check_threshold),
+    (LoopsOverSeries, check_suite.check_cost),
     (MutatesInput, check_suite.check_input_is_kept),
     (AddsState, check_suite.check_input_is_kept),
     (AlwaysWarns, check_suite.check_constant),
     (Overflows, check_suite.check_gaps),
     (NoCard, check_suite.check_card),
 ]
+
+
+@pytest.mark.parametrize("faulty", [FitsItsThreshold, LoopsOverSeries])
+def test_no_other_check_would_have_found_it(faulty: type[Detector]) -> None:
+    meant = {check for kind, check in FAULTS if kind is faulty}
+    for check in CHECKS:
+        if check not in meant:
+            check(faulty)
 
 
 @pytest.mark.parametrize(("faulty", "check"), FAULTS, ids=lambda item: item.__name__)

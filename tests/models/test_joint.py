@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,42 +10,26 @@ import numpy as np
 import pytest
 
 from models import joint_checks
-from models.catalogue import catalogue, make
+from models.catalogue import catalogue
 from models.check_suite import CheckFailed
 from models.detect import detect, joint_table
-from models.detector import Crossing, Said, State, evidence_of
+from models.detector import Crossing, Limits, Said, State, Watched, evidence_of
 from models.detectors.flood_forecast import FloodForecast
-from models.joint import Joint, Judged, Recording
+from models.joint import Joint, Judged, Recording, until
 from models.joint_checks import JOINT_CHECKS, MakeJoint
 from models.series_file import read
 from records.errors import InputError, SettingsError
 from records.statements import Phrase
-from records.times import parse
 
-JOINT = [name for name, kind in catalogue().items() if issubclass(kind, Joint)]
-
-
-def _maker(name: str) -> MakeJoint:
-    def made(fit_until: str, target: str) -> Joint:
-        values: dict[str, str | float] = {
-            "fit_until": fit_until,
-            "target": target,
-            "threshold": 2.0,
-            "horizon_s": 10800.0,
-        }
-        values["trees"] = 8
-        known = catalogue()[name].parameters()
-        built = make(name, {key: value for key, value in values.items() if key in known})
-        assert isinstance(built, Joint)
-        return built
-
-    return made
+JOINT = [kind for kind in catalogue().values() if issubclass(kind, Joint)]
 
 
 @pytest.mark.parametrize("check", JOINT_CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("name", JOINT)
-def test_every_joint_detector_keeps_the_rule(name: str, check: Callable[[MakeJoint], None]) -> None:
-    check(_maker(name))
+@pytest.mark.parametrize("kind", JOINT, ids=lambda kind: kind.name)
+def test_every_joint_detector_keeps_the_rule(
+    kind: type[Joint], check: Callable[[MakeJoint], None]
+) -> None:
+    check(joint_checks.maker(kind))
 
 
 class Level(FloodForecast):
@@ -55,7 +39,7 @@ class Level(FloodForecast):
     training_s = 0.0
 
     def fits(self, first_at: int) -> Iterator[int]:
-        yield parse(self.fit_until)
+        yield until(self.fit_until) or first_at - 1
 
     def fit(self, recording: Recording, at: int) -> Any:
         return True
@@ -66,7 +50,7 @@ class Level(FloodForecast):
         sums = np.cumsum([total[0], *recording.value[rows]])
         counts = total[1] + np.arange(1, len(rows) + 1)
         state["total"] = np.array([sums[-1], counts[-1]])
-        return Judged(np.tanh((recording.value[rows] + sums[1:] / counts) / 8))
+        return Judged(np.tanh((recording.value[rows] + sums[1:] / counts) / 24))
 
     def reason(self, crossing: Crossing, detail: Mapping[str, Any]) -> Said:
         return Said(Phrase(text="High."), evidence_of(crossing, **detail))
@@ -99,6 +83,39 @@ class LosesState(Level):
         seen = self.calls + np.arange(len(judged.score))
         self.calls += len(judged.score)
         return Judged(judged.score / (1 + seen))
+
+
+class FlippedSign(Level):
+    """Gives scikit-learn's sign."""
+
+    def judge(self, recording: Recording, since: int, model: Any, state: State) -> Judged:
+        return Judged(-super().judge(recording, since, model, state).score)
+
+
+class FitsItsThreshold(Level):
+    """Sets its limits by the highest score that it was ever shown."""
+
+    highest = 0.05
+
+    def limits(self, watched: Sequence[Watched]) -> Limits:
+        up = (0.8 * self.highest, 0.9 * self.highest, 2 * self.highest)
+        return Limits.same(len(watched), up, up)
+
+    def judge(self, recording: Recording, since: int, model: Any, state: State) -> Judged:
+        judged = super().judge(recording, since, model, state)
+        self.highest = max(self.highest, float(judged.score.max()))
+        return judged
+
+
+class WarnsOfConstants(Level):
+    def judge(self, recording: Recording, since: int, model: Any, state: State) -> Judged:
+        judged = super().judge(recording, since, model, state)
+        own = recording.series(recording.target(self.target))[1]
+        return Judged(np.where(np.ptp(own) == 0.0, 0.9, judged.score))
+
+
+class NoCard(Level):
+    card = "A card."
 
 
 class Positional(Level):
@@ -134,6 +151,10 @@ FAULTS: list[tuple[type[Level], Callable[[MakeJoint], None]]] = [
     (LooksAhead, joint_checks.check_no_look_ahead),
     (DependsOnBatch, joint_checks.check_batch_size),
     (LosesState, joint_checks.check_state),
+    (FlippedSign, joint_checks.check_sign),
+    (FitsItsThreshold, joint_checks.check_threshold),
+    (WarnsOfConstants, joint_checks.check_constant),
+    (NoCard, joint_checks.check_card),
     (Overflows, joint_checks.check_gaps),
     (Positional, joint_checks.check_series_order),
     (WarnsInTraining, joint_checks.check_training),
