@@ -18,12 +18,14 @@ from models.detector import (
     Crossing,
     Detector,
     Floats,
+    Places,
     Rows,
     Said,
     Scores,
     Slot,
     State,
     Watched,
+    spanned,
     unusual,
 )
 from records.errors import SettingsError
@@ -32,6 +34,7 @@ from records.quantities import QUANTITIES
 from records.times import SECOND
 
 _NEVER = -(2**63)
+_PART = 4096
 _GREEN = int(Level.GREEN)
 _LEVELS = np.array([Level.GREEN, Level.YELLOW, Level.ORANGE, Level.RED], np.uint8)
 _OWN = {
@@ -73,6 +76,7 @@ class Bank:
         self._limits = detector.limits(self.watched)
         self._lowest = self._limits.up.min(axis=1)
         ranges = [_plausible(w) for w in self.watched]
+        self._bounded = any(np.isfinite(ranges).ravel())
         self._low, self._high = np.array(ranges, np.float64).reshape(-1, 2).T.copy()
 
     def advance(
@@ -94,7 +98,7 @@ class Bank:
             np.zeros(count, np.uint8),
             [],
         )
-        for rows in rounds(place):
+        for rows in parts(place):
             if afresh is not None:
                 self.forget(place[rows][afresh[rows]])
             self._round(rows, place[rows], measured_at[rows], value[rows], out)
@@ -108,27 +112,30 @@ class Bank:
 
     def _round(
         self,
-        rows: NDArray[np.intp],
+        rows: Places,
         at: NDArray[np.intp],
         measured_at: NDArray[np.int64],
         value: Floats,
         out: Outcome,
     ) -> None:
-        newest = self.state["bank_newest_at"]
-        before_at = newest[at]
-        fresh = (measured_at > before_at) & (value >= self._low[at]) & (value <= self._high[at])
+        span = spanned(at)
+        before_at = self.state["bank_newest_at"][span]
+        fresh = measured_at > before_at
+        if self._bounded:
+            fresh &= (value >= self._low[span]) & (value <= self._high[span])
         if not fresh.all():
-            out.level[rows] = self.state["bank_level"][at]
-            rows, at, before_at = rows[fresh], at[fresh], before_at[fresh]
+            out.level[rows] = self.state["bank_level"][span]
+            rows, at, before_at = places_of(rows)[fresh], at[fresh], before_at[fresh]
             measured_at, value = measured_at[fresh], value[fresh]
-            if not len(rows):
+            if not len(at):
                 return
-        newest[at] = measured_at
+            span = spanned(at)
         gap_s = (measured_at - before_at) / SECOND
         first = before_at == _NEVER
         if first.any():
             gap_s[first] = np.nan
             self.state["bank_first_at"][at[first]] = measured_at[first]
+        self.state["bank_newest_at"][span] = measured_at
         given = Rows(*map(_sealed, (at, measured_at, gap_s, value)))
         scores = self.scores(rows, given)
         out.scored[rows] = True
@@ -136,19 +143,20 @@ class Bank:
         out.score[rows] = scores.score + 0.0
         if scores.p_value is not None:
             out.p_value[rows] = scores.p_value
-        before = self.state["bank_level"][at]
+        before = self.state["bank_level"][span]
         out.level[rows] = before
         # Most readings are green and below every limit: only the others need a closer look.
-        close = np.flatnonzero((scores.score >= self._lowest[at]) | (before > _GREEN))
+        close = np.flatnonzero((scores.score >= self._lowest[span]) | (before > _GREEN))
         if not len(close):
             return
-        level = self._levels(at[close], measured_at[close], scores.score[close], before[close])
-        out.level[rows[close]] = level
-        for i, changed in zip(close.tolist(), (level != before[close]).tolist(), strict=True):
-            if changed:
-                out.crossings.append(
-                    self._crossing(int(rows[i]), int(at[i]), int(before[i]), float(value[i]), out)
-                )
+        before = before[close]
+        level = self._levels(at[close], measured_at[close], scores.score[close], before)
+        changed = np.flatnonzero(level != before)
+        every = places_of(rows)
+        out.level[every[close]] = level
+        for i, was in zip(close[changed].tolist(), before[changed].tolist(), strict=True):
+            row, place = int(every[i]), int(at[i])
+            out.crossings.append(self._crossing(row, place, was, float(value[i]), out))
 
     def _levels(
         self,
@@ -198,7 +206,7 @@ class Bank:
             return row, crossing, self.detector.ended(crossing)
         return row, crossing, self.said(row, crossing)
 
-    def scores(self, rows: NDArray[np.intp], given: Rows) -> Scores:  # noqa: ARG002
+    def scores(self, rows: Places, given: Rows) -> Scores:  # noqa: ARG002
         """Scores of one round; `rows` are its places among the readings of the batch."""
         return self.detector.step(given, self.state, self._fixed)
 
@@ -286,11 +294,23 @@ def _key(watched: Watched) -> tuple[str, str, str]:
     return watched.id, watched.quantity, watched.unit
 
 
-def rounds(place: NDArray[np.intp]) -> Iterator[NDArray[np.intp]]:
-    """Rows in rounds: each place at most once a round, ascending; per place in the order given."""
+def parts(place: NDArray[np.intp]) -> Iterator[Places]:
+    """Rounds in parts that are small enough for the columns of one to stay in a core's cache."""
+    for rows in rounds(place):
+        count = rows.stop if isinstance(rows, slice) else len(rows)
+        for first in range(0, count, _PART):
+            part = slice(first, min(first + _PART, count))
+            yield part if isinstance(rows, slice) else rows[part]
+
+
+def rounds(place: NDArray[np.intp]) -> Iterator[Places]:
+    """Rows in rounds: each place at most once a round, ascending; per place in the order given.
+
+    A slice where that is all rows as they are.
+    """
     if len(place) < 2 or (place[1:] > place[:-1]).all():
         if len(place):
-            yield np.arange(len(place))
+            yield slice(0, len(place))
         return
     order = np.argsort(place, kind="stable")
     ordered = place[order]
@@ -299,3 +319,8 @@ def rounds(place: NDArray[np.intp]) -> Iterator[NDArray[np.intp]]:
     turn = np.arange(len(place)) - np.repeat(starts, lengths)
     by_turn = order[np.argsort(turn, kind="stable")]
     yield from np.split(by_turn, np.cumsum(np.bincount(turn))[:-1])
+
+
+def places_of(rows: Places) -> NDArray[np.intp]:
+    """As an array."""
+    return np.arange(rows.start, rows.stop) if isinstance(rows, slice) else rows

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.bank import Bank, Outcome, as_saved
-from models.detector import Crossing, Floats, Rows, Said, Scores, State, Watched
+from models.detector import Crossing, Floats, Places, Rows, Said, Scores, State, Watched
 from models.history import History
 from models.joint import TOGETHER, Joint, Judged, Recording
 from records.errors import SettingsError
@@ -213,7 +213,7 @@ class _Levels(Bank):
         self._judged = judged
         return self.advance(np.zeros(len(times), np.intp), times, value)
 
-    def scores(self, rows: NDArray[np.intp], given: Rows) -> Scores:  # noqa: ARG002
+    def scores(self, rows: Places, given: Rows) -> Scores:  # noqa: ARG002
         judged = self._judged
         p_value = None if judged.p_value is None else judged.p_value[rows]
         return Scores(judged.score[rows], p_value)

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.detector import Floats, Slot, State
+from models.detector import Floats, Places, Slot, State
 from records.times import DAY
 
 _EULER = 0.5772156649015329
 _SPREAD = 0.7796968012336761  # Gumbel scale over standard deviation
 _YEAR = 365.25 * DAY
+_CERTAIN = 3.65  # exp(-exp(3.65)) is less than half the last bit of 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,42 +38,51 @@ class Tail:
     most: float = 8.0
 
     def slots(self) -> dict[str, Slot]:
+        location, scale = _gumbel(np.array(self.mean), np.array(self.variance))
         return {
-            "tail_block": Slot("int64", (), -1),
+            "tail_until": Slot("int64", (), -(2**63)),
             "tail_peak": Slot(),
             "tail_count": Slot(),
             "tail_mean": Slot(fill=self.mean),
             "tail_variance": Slot(fill=self.variance),
+            # Of the two above, so that a reading costs no root.
+            "tail_location": Slot(fill=float(location)),
+            "tail_scale": Slot(fill=float(scale)),
         }
 
-    def limit(self, at: NDArray[np.intp], budget_per_year: float, state: State) -> Floats:
+    def limit(self, at: Places, budget_per_year: float, state: State) -> Floats:
         """The value that block peaks of quiet data exceed `budget_per_year` times a year."""
-        location, scale = self._gumbel(at, state)
-        value: Floats = location + scale * np.log(_YEAR / self.block / budget_per_year)
+        times = float(np.log(_YEAR / self.block / budget_per_year))
+        value: Floats = state["tail_location"][at] + times * state["tail_scale"][at]
         return value
 
-    def chance(self, at: NDArray[np.intp], value: Floats, state: State) -> Floats:
+    def chance(self, at: Places, value: Floats, state: State) -> Floats:
         """Chance that a block of quiet data peaks at `value` or higher."""
-        location, scale = self._gumbel(at, state)
-        p_value: Floats = -np.expm1(-np.exp(np.minimum((location - value) / scale, 30.0)))
+        below = (state["tail_location"][at] - value) / state["tail_scale"][at]
+        # From there on the chance is 1 to the last bit: that spares most readings two exponentials.
+        some = np.flatnonzero(~(below >= _CERTAIN))
+        p_value = np.ones(len(below))
+        p_value[some] = -np.expm1(-np.exp(below[some]))
         return p_value
 
     def learn(
         self,
-        at: NDArray[np.intp],
+        at: Places,
         measured_at: NDArray[np.int64],
         value: Floats,
-        quiet: NDArray[np.bool_],
+        quiet: NDArray[np.bool_] | None,
         state: State,
     ) -> None:
-        """Count a value; rows that are not `quiet` or NaN don't count."""
-        block = measured_at // self.block
-        over = block != state["tail_block"][at]
+        """Count a value; rows that are not `quiet` (None: all are) or NaN don't count."""
+        over = measured_at >= state["tail_until"][at]
         if over.any():
-            self._close(at[over], state)
-            state["tail_block"][at[over]] = block[over]
-        counted = np.where(quiet & np.isfinite(value), np.minimum(value, self.most), 0.0)
-        state["tail_peak"][at] = np.maximum(state["tail_peak"][at], counted)
+            places = np.arange(at.start, at.stop)[over] if isinstance(at, slice) else at[over]
+            self._close(places, state)
+            state["tail_until"][places] = (measured_at[over] // self.block + 1) * self.block
+        counted = np.minimum(value, self.most)
+        if quiet is not None:
+            counted = np.where(quiet, counted, 0.0)
+        state["tail_peak"][at] = np.fmax(state["tail_peak"][at], counted)
 
     def _close(self, at: NDArray[np.intp], state: State) -> None:
         peak = state["tail_peak"][at]
@@ -80,11 +90,15 @@ class Tail:
         count = state["tail_count"][at] + seen
         share = np.where(seen, 1.0 / (self.prior + np.clip(count, 1.0, self.memory)), 0.0)
         off = peak - state["tail_mean"][at]
-        state["tail_mean"][at] += share * off
-        state["tail_variance"][at] = (1 - share) * (state["tail_variance"][at] + share * off * off)
+        mean = state["tail_mean"][at] + share * off
+        variance = (1 - share) * (state["tail_variance"][at] + share * off * off)
+        state["tail_mean"][at], state["tail_variance"][at] = mean, variance
+        state["tail_location"][at], state["tail_scale"][at] = _gumbel(mean, variance)
         state["tail_count"][at] = count
         state["tail_peak"][at] = 0.0
 
-    def _gumbel(self, at: NDArray[np.intp], state: State) -> tuple[Floats, Floats]:
-        scale: Floats = _SPREAD * np.sqrt(state["tail_variance"][at])
-        return state["tail_mean"][at] - _EULER * scale, scale
+
+def _gumbel(mean: Floats, variance: Floats) -> tuple[Floats, Floats]:
+    """Location and scale of a Gumbel distribution with this mean and variance."""
+    scale: Floats = _SPREAD * np.sqrt(variance)
+    return mean - _EULER * scale, scale

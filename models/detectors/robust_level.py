@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.detector import (
     Crossing,
@@ -13,6 +12,7 @@ from models.detector import (
     Fixed,
     Floats,
     Limits,
+    Places,
     Rows,
     Said,
     Scores,
@@ -39,6 +39,7 @@ _TAIL = Tail(block=6 * HOUR, mean=2.6, variance=0.25, most=12.0)
 _LONGEST_S = 3600.0
 _CLIP = 3.0
 _TINY = 1e-9
+_UNKNOWN = -1.0  # a distance that is not known
 
 
 class RobustLevel(Detector):
@@ -54,6 +55,7 @@ class RobustLevel(Detector):
 
     name = "robust-level"
     hazard = Hazard.SENSOR_HEALTH
+    version = "2"
     experimental = True
     card = (
         "Any series that keeps its level: says that a reading is far from where the series has "
@@ -89,7 +91,8 @@ class RobustLevel(Detector):
             "location": Slot(fill=np.nan),
             "magnitude": Slot(),
             "learned_s": Slot(),
-            "last": Slot("float64", (3,), np.nan),
+            "before": Slot(fill=_UNKNOWN),
+            "last": Slot(fill=_UNKNOWN),
         }
         return own | _TAIL.slots()
 
@@ -99,27 +102,36 @@ class RobustLevel(Detector):
 
     def step(self, rows: Rows, state: State, fixed: Fixed) -> Scores:
         """Score: distance that two of the last three readings reach, over its limit."""
-        at = rows.at
-        location = np.where(np.isnan(rows.gap_s), rows.value, state["location"][at])
-        scatter = GAUSS * state["magnitude"][at]
-        off = rows.value - location
+        at, value, gap_s = rows.span, rows.value, rows.gap_s
+        location, magnitude = state["location"][at], state["magnitude"][at]
+        first = np.isnan(gap_s)
+        if first.any():
+            location, gap_s = np.where(first, value, location), np.where(first, 0.0, gap_s)
+        off = value - location
+        size = np.abs(off)
+        scatter = GAUSS * magnitude
         # Rounding must not make a constant series' scatter anything.
-        least = _TINY * np.maximum(1.0, np.abs(location))
-        distance = np.abs(off) / np.maximum(scatter, least)
-        learned = scatter > least
-        last = np.column_stack([state["last"][at, 1:], np.where(learned, distance, np.nan)])
+        least = _TINY + _TINY * np.abs(location)
+        last = size / np.maximum(scatter, least)
+        unknown = scatter <= least
+        if unknown.any():
+            last[unknown] = _UNKNOWN
+        one, two = state["before"][at], state["last"][at]
+        peak = np.maximum(np.minimum(one, two), np.minimum(np.maximum(one, two), last))
+        state["before"][at] = two
         state["last"][at] = last
-        second = np.sort(np.where(np.isnan(last), -np.inf, last), axis=1)[:, 1]
-        peak = np.where(learned & np.isfinite(second), second, np.nan)
-        factor = np.maximum(self.sigmas, _TAIL.limit(at, self.budget_per_year, state))
+        unknown |= peak < 0.0
+        if unknown.any():
+            peak[unknown] = np.nan
+        limit = np.maximum(self.sigmas, _TAIL.limit(at, self.budget_per_year, state))
         p_value = _TAIL.chance(at, peak, state)
-        self._learn(rows, location, off, state)
-        _TAIL.learn(at, rows.measured_at, peak, np.ones(len(at), np.bool_), state)
-        return Scores(peak / factor, p_value)
+        _TAIL.learn(at, rows.measured_at, peak, None, state)
+        self._learn(at, np.minimum(gap_s, _LONGEST_S), location, off, size, state)
+        return Scores(peak / limit, p_value)
 
     def explain(self, crossing: Crossing, state: State, fixed: Fixed) -> Said:
         usual = float(state["location"][crossing.at])
-        times = float(state["last"][crossing.at, -1])
+        times = float(state["last"][crossing.at])
         values: Values = {
             "quantity": crossing.watched.quantity.replace("_", " ") or "value",
             "value": rounded(crossing.value),
@@ -129,15 +141,18 @@ class RobustLevel(Detector):
         }
         return Said(Phrase(text=FAR_OFF, values=values), evidence_of(crossing, usual=usual))
 
-    def _learn(self, rows: Rows, location: Floats, off: Floats, state: State) -> None:
-        at = rows.at
-        gap_s = np.minimum(np.nan_to_num(rows.gap_s), _LONGEST_S)
-        learned_s = state["learned_s"][at] + gap_s
-        share = -np.expm1(-gap_s / np.minimum(self.memory_s, learned_s + 1.0))
+    def _learn(
+        self, at: Places, gap_s: Floats, location: Floats, off: Floats, size: Floats, state: State
+    ) -> None:
+        """Running means whose memory is what was seen so far, and `memory_s` at most."""
         magnitude = state["magnitude"][at]
-        young: NDArray[np.bool_] = learned_s < self.memory_s / 24
-        most = np.where(young | (magnitude == 0), np.inf, _CLIP * magnitude)
-        clipped = np.clip(off, -most, most)
-        state["location"][at] = location + share * clipped
-        state["magnitude"][at] = magnitude + share * (np.abs(clipped) - magnitude)
+        learned_s = state["learned_s"][at] + gap_s
+        share = gap_s / (gap_s + np.minimum(learned_s + 1.0, self.memory_s))
+        most = _CLIP * magnitude
+        young = (learned_s < self.memory_s / 24) | (magnitude == 0.0)
+        if young.any():
+            most[young] = np.inf
+        clipped = np.minimum(size, most)
+        state["location"][at] = location + share * np.copysign(clipped, off)
+        state["magnitude"][at] = magnitude + share * (clipped - magnitude)
         state["learned_s"][at] = learned_s
