@@ -6,7 +6,7 @@ process share every decision. A message settles once, whether it becomes rows or
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -115,7 +115,7 @@ class Intake:
         """Take up where the store stands.
 
         settled      inclusive ranges by (device number, boot)
-        newest       the last rows of every series, as many as `history` says
+        newest       the last rows of every series, as many as `Checks.history` says
         quarantined  arrival (microseconds) by digest, of the last hour
         gone         what devices have declared lost, as `settled`
         clocks       the newest clocks of every device, in the order they began
@@ -132,10 +132,6 @@ class Intake:
         self._places = Places(self._registry, positions)
         self._numbering = Numbering(unnumbered)
         self._nodes.remember(born)
-
-    def history(self, series: Iterable[int]) -> dict[int, list[int]]:
-        """How many of their newest stored rows `resume` needs: series by that number."""
-        return self._checks.history(series)
 
     def forget(self) -> None:
         """Take every message for new and by itself from here on: what a rerun asks for."""

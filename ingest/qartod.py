@@ -36,6 +36,7 @@ class Stretch:
     first, last  nothing of the series stands before, after them
     interval_s   the sampling interval that flat line counts its observations by; None: it can't
     neighbours   (measured_at, value) of each neighbour, in this series' unit
+    doubted      where the device's clock was wrong (`ingest.spells`); None: nowhere
     off_m        how far from the station the device said it was (m), NaN where it said nothing
     """
 
@@ -48,6 +49,7 @@ class Stretch:
     last: bool = True
     neighbours: tuple[tuple[NDArray[np.int64], NDArray[np.float64]], ...] = ()
     off_m: NDArray[np.float64] | None = None
+    doubted: NDArray[np.bool_] | None = None
 
 
 class _Rows:
@@ -91,9 +93,8 @@ def judge(stretches: Sequence[Stretch]) -> dict[Check, Flags]:
             Check.NEIGHBOUR: _neighbour(rows),
             Check.GAP: _gap(rows),
             Check.LOCATION: _location(rows),
-            Check.CLOCK: np.where(rows.at > rows.received_at + AHEAD, Flag.SUSPECT, Flag.GOOD)
-            .astype(np.uint8),
-        }  # fmt: skip
+            Check.CLOCK: _clock(rows),
+        }
 
 
 def _graded(
@@ -236,6 +237,14 @@ def _location(rows: _Rows) -> Flags:
             here[np.isnan(one.off_m)] = 0
             flag[rows.of([place])] = here
     return flag
+
+
+def _clock(rows: _Rows) -> Flags:
+    wrong = rows.at > rows.received_at + AHEAD
+    for place, one in enumerate(rows.stretches):
+        if one.doubted is not None:
+            wrong[rows.of([place])] |= one.doubted
+    return np.where(wrong, Flag.SUSPECT, Flag.GOOD).astype(np.uint8)
 
 
 def _neighbour(rows: _Rows) -> Flags:

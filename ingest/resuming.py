@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Set
 
+from ingest import limits
+from ingest.checks import Checks
 from ingest.intake import Intake
 from ingest.recent import WINDOW
 from ingest.shards import shard_of
@@ -27,15 +29,11 @@ def resumed(
         worker=settings.worker,
         max_payload_bytes=settings.max_payload_bytes,
     )
+    wanted = Checks(limits.table(known)).history(sorted(_series(known, shards)))
     owned = {n for id_, n in known.device_number.items() if _may_be_heard(known, id_, shards)}
     intake.resume(
         {key: ranges for key, ranges in readings.ledger(db).items() if key[0] in owned},
-        concatenate(
-            [
-                readings.latest(db, numbers, count)
-                for count, numbers in intake.history(sorted(_series(known, shards))).items()
-            ]
-        ),
+        concatenate([readings.latest(db, numbers, count) for count, numbers in wanted.items()]),
         quarantine.digests(db, now_at - WINDOW),
         {key: ranges for key, ranges in readings.gone(db).items() if key[0] in owned},
         [state for state in clocks.load(db) if state.device in owned],

@@ -8,24 +8,21 @@ and again what a late or changed reading can touch. What is judged is the stored
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.limits import others_of
-from ingest.qartod import Stretch, flat_rows, judge
+from ingest import circumstances, turns
+from ingest.qartod import Stretch, judge
 from ingest.spans import Judged, changes
-from records.distance import great_circle_m
-from records.network import Series
-from records.rules import Rules, Tests
-from records.times import HOUR, SECOND
-from store import follow, positions, quality, registry, rules, stages, stretches
+from ingest.spells import Spell, differing
+from ingest.turns import Turn
+from records.times import HOUR
+from store import follow, quality, stages, stretches
 from store.connection import Database
-from store.quality import Watermark
+from store.stages import Progress
 from store.stretches import Part
 
 _FIRST = -62_135_510_400_000_000  # 0001-01-02, before every reading
@@ -34,46 +31,12 @@ _ROWS_A_TURN = 250_000
 # Rows before a changed one whose verdict it can change: a spike's, and both of a first gap.
 _BACK = 2
 
-Neighbours = Mapping[int, tuple[tuple[int, float, float], ...]]
 
+class _Kept(msgspec.Struct, frozen=True):
+    """What the next turn must know: which clocks verdicts rest on, what is to be judged again."""
 
-@dataclass(slots=True)
-class _Turn:
-    """What one turn knows, by series number."""
-
-    number: int
-    now_at: int
-    rules: Rules
-    series: dict[int, Series]
-    tests: dict[int, Tests]
-    before: dict[int, Watermark]
-    neighbours: Neighbours
-    stations: dict[int, tuple[float, float]]
-    # Final before this turn (without those that begin anew), and after it.
-    old: dict[int, int] = field(default_factory=dict)
-    marks: dict[int, Watermark] = field(default_factory=dict)
-
-    def flat(self, number: int) -> int:
-        return flat_rows(self.tests[number].flat_line, self.series[number].interval_s)
-
-    def period(self, number: int) -> int:
-        rule = self.tests[number].attenuated_signal
-        return rule.period_s * SECOND if rule else 0
-
-    def behind(self, number: int) -> int:
-        """How far its watermark is behind the clock where it has gone all the way."""
-        return round(self.series[number].blind_after_s() * SECOND)
-
-    def mark(self, number: int, through_at: int | None, limits: str) -> None:
-        behind = self.behind(number)
-        moves = through_at == self.now_at - behind
-        self.marks[number] = Watermark(
-            through_at, self.rules.version, limits, behind if moves else None
-        )
-
-    def within(self, number: int) -> int:
-        rule = self.tests[number].neighbour
-        return round(rule.within_s * SECOND) if rule else 0
+    spells: dict[int, tuple[Spell, ...]] = {}
+    waiting: tuple[Part, ...] = ()
 
 
 def settle(db: Database, now_at: int) -> bool:
@@ -82,41 +45,29 @@ def settle(db: Database, now_at: int) -> bool:
     `now_at` in microseconds since 1970. Raises StoreUnavailable.
     """
     with db.transaction():
-        turn = _begin(db, now_at)
-        changed, positions, behind = _changed(db)
+        turn = turns.begin(db, now_at)
+        done = stages.progress(db, quality.FOLLOWER)
+        changed, positions, behind = _changed(db, done)
+        kept = msgspec.json.decode(done.snapshot or b"{}", type=_Kept) if done else _Kept()
         new, more = _advance(db, turn)
         # Under new limits nothing of a series is final, and what was found is found anew.
         quality.close(db, turn.series.keys() & turn.before.keys() - turn.old.keys(), turn.number)
-        parts = _merged([*new, *_touched(db, turn, changed)])
+        again, left = _some(db, [*kept.waiting, *_other_clocks(turn, kept.spells)])
+        parts = _merged([*new, *_touched(db, turn, changed), *again])
         _judge(db, turn, parts)
         quality.move(db, turn.marks, turn.before, turn.number)
         numbers = {str(worker): number for worker, number in positions.items()}
-        stages.save_progress(db, quality.FOLLOWER, now_at, numbers, b"")
+        snapshot = msgspec.json.encode(_Kept(turn.spells, left))
+        stages.save_progress(db, quality.FOLLOWER, now_at, numbers, snapshot)
         quality.end(db, quality.Turn(turn.number, now_at, positions))
-    return more or behind
+    return more or behind or bool(left)
 
 
-def _begin(db: Database, now_at: int) -> _Turn:
-    number = quality.begin(db)
-    known, current = registry.load(db), rules.current(db)
-    series = {known.series_number[one.id]: one for one in known.network.series}
-    tests = {number: current.of(one) for number, one in series.items()}
-    by_id = {one.id: (number, one) for number, one in series.items()}
-    neighbours = {
-        number: others_of(rule, one, by_id)
-        for number, one in series.items()
-        if (rule := tests[number].neighbour)
-    }
-    places = {station.id: (station.lat, station.lon) for station in known.network.station}
-    stations = {number: places[one.station] for number, one in series.items()}
-    before = quality.watermarks(db, quality.turn_at(db))
-    return _Turn(number, now_at, current, series, tests, before, neighbours, stations)
-
-
-def _changed(db: Database) -> tuple[dict[int, NDArray[np.int64]], dict[int, int], bool]:
+def _changed(
+    db: Database, done: Progress | None
+) -> tuple[dict[int, NDArray[np.int64]], dict[int, int], bool]:
     """Times of the rows stored since the last turn, by series; how far that goes; is there more."""
     there = follow.positions(db)
-    done = stages.progress(db, quality.FOLLOWER)
     if done is None:
         return {}, there, False
     positions = {int(worker): number for worker, number in done.positions.items()}
@@ -133,11 +84,11 @@ def _changed(db: Database) -> tuple[dict[int, NDArray[np.int64]], dict[int, int]
     return changed, positions, behind
 
 
-def _advance(db: Database, turn: _Turn) -> tuple[list[Part], bool]:
+def _advance(db: Database, turn: Turn) -> tuple[list[Part], bool]:
     """What passes under the watermarks now, and whether some could not go all the way."""
     wanted = []
     for number in turn.series:
-        limits = _digest(turn, number)
+        limits = turn.digest(number)
         mark = turn.before.get(number)
         if mark and mark.limits == limits and mark.through_at is not None:
             turn.old[number] = mark.through_at
@@ -160,14 +111,7 @@ def _advance(db: Database, turn: _Turn) -> tuple[list[Part], bool]:
     return parts, any(turn.marks[part.series].through_at != part.to_at for part in wanted)
 
 
-def _digest(turn: _Turn, number: int) -> str:
-    """Of all that the verdicts of a series depend on beside its readings."""
-    where = turn.stations[number] if turn.tests[number].location else None
-    said = (turn.tests[number], turn.series[number].interval_s, turn.neighbours.get(number), where)
-    return hashlib.sha256(msgspec.json.encode(said)).hexdigest()[:16]
-
-
-def _touched(db: Database, turn: _Turn, changed: Mapping[int, NDArray[np.int64]]) -> list[Part]:
+def _touched(db: Database, turn: Turn, changed: Mapping[int, NDArray[np.int64]]) -> list[Part]:
     """Parts that were final already and that changed rows can touch."""
     clusters = [
         cluster
@@ -197,6 +141,43 @@ def _touched(db: Database, turn: _Turn, changed: Mapping[int, NDArray[np.int64]]
     return [part for one in parts if (part := _cut(turn, one))]
 
 
+def _other_clocks(turn: Turn, before: Mapping[int, tuple[Spell, ...]]) -> list[Part]:
+    """Parts that were final already, of devices of whose clock more is known now."""
+    spans = {
+        device: span
+        for device in before.keys() | turn.spells.keys()
+        if (span := differing(before.get(device, ()), turn.spells.get(device, ())))
+    }
+    parts = [
+        Part(number, max(spans[device][0], _FIRST), spans[device][1])
+        for number, fed in turn.feeders.items()
+        for device in {device for _, device in fed}
+        if device in spans and number in turn.old
+    ]
+    return [part for one in parts if (part := _cut(turn, one))]
+
+
+def _some(db: Database, waiting: Sequence[Part]) -> tuple[list[Part], tuple[Part, ...]]:
+    """As much of these parts as one turn should read, and what is left of them."""
+    some: list[Part] = []
+    left: list[Part] = []
+    rows = 0
+    merged = _merged(waiting)
+    before = [part._replace(from_at=part.from_at - 1) for part in merged]
+    for part, (last, count) in zip(
+        merged, stretches.ahead(db, before, _ROWS_A_SERIES), strict=True
+    ):
+        if rows and rows + count > _ROWS_A_TURN:
+            left.append(part)
+            continue
+        rows += count
+        through = part.to_at if last is None else min(last, part.to_at)
+        some.append(part._replace(to_at=through))
+        if through < part.to_at:
+            left.append(part._replace(from_at=through + 1))
+    return some, tuple(left)
+
+
 def _or(at: int | None, other: int) -> int:
     return other if at is None else at
 
@@ -214,7 +195,7 @@ def _clusters(number: int, at: NDArray[np.int64], old: int) -> Iterable[Part]:
         yield Part(number, int(piece[0]), int(piece[-1]))
 
 
-def _cut(turn: _Turn, part: Part) -> Part | None:
+def _cut(turn: Turn, part: Part) -> Part | None:
     """The part up to its series' watermark."""
     mark = turn.marks.get(part.series)
     if mark is None or mark.through_at is None or part.from_at > mark.through_at:
@@ -232,7 +213,7 @@ def _merged(parts: Iterable[Part]) -> list[Part]:
     return found
 
 
-def _judge(db: Database, turn: _Turn, parts: Sequence[Part]) -> None:
+def _judge(db: Database, turn: Turn, parts: Sequence[Part]) -> None:
     """Judge the parts and store what is new of them."""
     if not parts:
         return
@@ -248,8 +229,10 @@ def _judge(db: Database, turn: _Turn, parts: Sequence[Part]) -> None:
         for part, edge in zip(parts, near, strict=True)
     ]  # fmt: skip
     rows = stretches.read(db, wider)
-    beside = _beside(db, turn, wider)
-    off_m = _off_m(db, turn, wider, [readings.measured_at for readings in rows])
+    beside = circumstances.beside(db, turn, wider)
+    doubts = [circumstances.wrong_clock(turn, part.series, readings)
+              for part, readings in zip(wider, rows, strict=True)]  # fmt: skip
+    off_m = circumstances.off_m(db, turn, wider, [readings.measured_at for readings in rows])
     judged = []
     pieces = [
         Stretch(
@@ -262,9 +245,10 @@ def _judge(db: Database, turn: _Turn, parts: Sequence[Part]) -> None:
             last=edge.after == 0,
             neighbours=others,
             off_m=off,
+            doubted=doubt,
         )
-        for part, edge, count, readings, others, off in zip(
-            parts, near, back, rows, beside, off_m, strict=True
+        for part, edge, count, readings, others, off, doubt in zip(
+            parts, near, back, rows, beside, off_m, doubts, strict=True
         )
     ]
     flags = judge(pieces)
@@ -295,41 +279,3 @@ def _reach(judged: Judged, part: Part) -> Part:
     before = _or(judged.before, part.from_at)
     after = _or(judged.after, part.to_at)
     return Part(part.series, before, after)
-
-
-def _beside(
-    db: Database, turn: _Turn, parts: Sequence[Part]
-) -> list[tuple[tuple[NDArray[np.int64], NDArray[np.float64]], ...]]:
-    """For each part, what its neighbours measured around it, in its unit."""
-    wanted = [
-        Part(other, part.from_at - turn.within(part.series), part.to_at + turn.within(part.series))
-        for part in parts
-        for other, _, _ in turn.neighbours.get(part.series, ())
-    ]
-    rows = iter(stretches.read(db, wanted))
-    found = []
-    for part in parts:
-        lines = []
-        for _, factor, offset in turn.neighbours.get(part.series, ()):
-            readings = next(rows)
-            lines.append((readings.measured_at, readings.value * factor + offset))
-        found.append(tuple(lines))
-    return found
-
-
-def _off_m(
-    db: Database, turn: _Turn, parts: Sequence[Part], times: Sequence[NDArray[np.int64]]
-) -> list[NDArray[np.float64] | None]:
-    """For each part, how far from the station its device said it was at each of its rows (m)."""
-    asked = {part.series for part in parts if turn.tests[part.series].location}
-    stays = positions.stays(db, sorted(asked)) if asked else {}
-    found: list[NDArray[np.float64] | None] = []
-    for part, at in zip(parts, times, strict=True):
-        known = stays.get(part.series)
-        if known is None:
-            found.append(None)
-            continue
-        from_at, lat, lon = (np.array(column) for column in zip(*known, strict=True))
-        far = np.append(np.nan, great_circle_m(lat, lon, *turn.stations[part.series]))
-        found.append(far[np.searchsorted(from_at, at, "right")])
-    return found

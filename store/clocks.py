@@ -6,14 +6,14 @@ shortest transport delay is in it, since nobody can tell the two apart.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from records.times import HOUR, to_datetime
+from records.times import HOUR, from_datetime, to_datetime
 from store.connection import Database
 
 NO_BOOT = -1
@@ -132,6 +132,39 @@ def corrections(db: Database, device: int, measured_at: NDArray[np.int64]) -> Co
     found = np.where(same, offset[left] + drift * to_left, offset[nearest])
     far = np.minimum(to_left, to_right)
     return Corrections(found / 1e6, drift, (spread[nearest] + LARGEST_DRIFT * far) / 1e6)
+
+
+# As in the index `device_clock_wrong`: over a minute.
+_OBSERVED = """
+SELECT DISTINCT c.device, seen.at, seen.offset_us FROM device_clock c CROSS JOIN LATERAL (VALUES
+    (c.offset_at, c.offset_us), (c.claim_at, c.claim_us)) seen (at, offset_us)
+WHERE c.known AND c.device IN (SELECT device FROM device_clock
+    WHERE known AND (abs(offset_us) > 60000000 OR abs(claim_us) > 60000000))
+"""
+
+
+def observations(db: Database) -> dict[int, list[tuple[int, int]]]:
+    """Arrival and offset (µs) as the ledger saw them, of devices whose clock was ever off by more
+    than a minute: where an offset was believed, and since when."""
+    found: dict[int, list[tuple[int, int]]] = {}
+    for device, at, offset in db.run(_OBSERVED):
+        found.setdefault(device, []).append((from_datetime(at), offset))
+    return found
+
+
+def feeders(db: Database, devices: Collection[int]) -> dict[int, list[tuple[int, int]]]:
+    """Since when (µs) which device fed each series that one of these ever fed, by time."""
+    if not devices:
+        return {}
+    rows = db.run(
+        "SELECT series, from_at, device FROM deployment WHERE series IN (SELECT series"
+        " FROM deployment WHERE device = ANY(%s)) ORDER BY series, from_at",
+        (sorted(devices),),
+    )
+    found: dict[int, list[tuple[int, int]]] = {}
+    for series, from_at, device in rows:
+        found.setdefault(series, []).append((from_datetime(from_at), device))
+    return found
 
 
 _MOMENTS = frozenset({"begun_at", "changed_at", "offset_at", "claim_at"})

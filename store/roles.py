@@ -83,7 +83,7 @@ TABLE: Mapping[str, Mapping[str, str]] = {
     | _REGISTRY
     | _READINGS
     | _PARTS
-    | _each(READ, "device_position")
+    | _each(READ, "device_position", "device_clock")
     | _each(RUN, "drop_partition()", "pack_before()")
     | _each(RUN, "drop_chunks_before()", "choose_columnstore()", "compress_part()")
     | _each(KEEP, "progress", "quality_span")

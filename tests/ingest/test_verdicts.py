@@ -36,6 +36,7 @@ from records.rules import (
 from records.settings import Settings
 from records.times import DAY, HOUR, SECOND
 from store import asof, packed, quality, queries, readings, registry, rules
+from store.clocks import ClockState
 from store.connection import Database, connect
 from store.datasets import open_dataset
 from store.quality import Span
@@ -407,5 +408,53 @@ def test_ingest_takes_up_a_long_window_where_it_stood(db: Database) -> None:
 
     # 1080 rows: of these 180 are ones in the first window (deviation 0.37), then fewer.
     assert flagged(1300) == Check.ATTENUATED_SIGNAL
-    ((count, _),) = again.history([A]).items()
-    assert count > 1080
+
+
+def test_the_clock_verdict_goes_by_what_the_ledger_knows_now(db: Database) -> None:
+    """Slow by half an hour from the 10th minute on, believed after rows were final; then set
+    right. Pieces of three rows."""
+    empty(db)
+    db.run("DELETE FROM device_clock")
+    minute = 60 * SECOND
+
+    def sent(first: int, last: int, slow: float, clocks: Sequence[ClockState] = ()) -> None:
+        received_at = T0 + np.arange(first, last) * minute
+        n = len(received_at)
+        rows = ReadingBatch(
+            np.full(n, A, np.int32), received_at - int(slow * minute), received_at,
+            np.zeros(n), np.ones(n, np.uint8), np.zeros(n, np.uint16), np.zeros(n, np.bool_),
+        )  # fmt: skip
+        at = int(received_at[-1])
+        readings.commit(db, Commit(0, at, "senml/1", "trial-1", rows, clocks=tuple(clocks)))
+
+    def clock(minute_: int, slow: float, claim_at: int, claim: float) -> ClockState:
+        at = T0 + minute_ * minute
+        return ClockState(1, 7, T0, at, True, int(slow * minute), at, 0, int(claim * minute),
+                          T0 + claim_at * minute)  # fmt: skip
+
+    def doubted(as_of: int | None = None) -> list[tuple[float, float]]:
+        turn = quality.turn_at(db, as_of)
+        assert turn is not None
+        found = quality.spans_within(db, [Part(A, T0 - DAY, T0 + DAY)], turn.number)
+        return sorted(
+            ((span.from_at - T0) / minute, (span.to_at - T0) / minute)
+            for span in found
+            if span.check == Check.CLOCK
+        )
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(verdicts, "_ROWS_A_SERIES", 3)
+        sent(0, 10, 0, [clock(0, 0, 0, 0)])
+        sent(10, 30, 30.5)
+        settled(db, T0 + 50 * minute)
+        assert doubted() == []
+        before = moment()
+        sent(30, 32, 30.5, [clock(31, 30.5, 10, 30.5)])
+        settled(db, T0 + 51 * minute)
+        # What the clock showed: until half a minute after T0, between readings that are right.
+        wrong = [(-20.5, -0.5), (0.5, 0.5)]
+        assert doubted() == wrong
+        assert doubted(before) == []
+        sent(61, 70, 0, [clock(61, 0, 10, 30.5)])
+        settled(db, T0 + 2 * HOUR)
+    assert doubted() == wrong
