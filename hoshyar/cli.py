@@ -12,7 +12,8 @@ import typer
 from hoshyar.caring import db
 from hoshyar.enrolling import device
 from hoshyar.feeding import feed
-from hoshyar.options import AsJson, Data
+from hoshyar.modelling import model
+from hoshyar.options import AsJson, Data, pairs
 from hoshyar.rules import rules
 
 app = typer.Typer(
@@ -30,6 +31,7 @@ app.add_typer(db, name="db")
 app.add_typer(quarantine, name="quarantine")
 app.add_typer(alert, name="alert")
 app.add_typer(rules, name="quality")
+app.add_typer(model, name="model")
 
 
 @app.command()
@@ -99,14 +101,7 @@ def detect(
     """Score a file with the live code of one detector."""
     from models.detect import detect
 
-    detect(detector, input_file, out, _pairs(param or []))
-
-
-def _pairs(params: list[str]) -> dict[str, str]:
-    for param in params:
-        if "=" not in param:
-            raise typer.BadParameter(f"--param {param!r}: give it as NAME=VALUE")
-    return dict(param.split("=", 1) for param in params)
+    detect(detector, input_file, out, pairs(param or []))
 
 
 @app.command()

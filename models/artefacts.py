@@ -23,6 +23,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from models.detector import Watched
 from records.errors import ArtefactRefused
 from records.network import Record
 from records.settings import Secret
@@ -38,6 +39,7 @@ TYPES = frozenset(
         "builtins.list",
         "builtins.str",
         "builtins.tuple",
+        "numpy.float64",
         "numpy.ndarray",
         "numpy.uint64",
         "numpy.random._generator.Generator",
@@ -66,8 +68,9 @@ class About(Record, frozen=True):
     """What an artefact says of itself; readable by anybody, believed once the signature fits.
 
     detector, version, params  what it was fitted by
-    series                     ids it was fitted on
+    watched                    the series it was fitted on
     model                      how its parts belong together (`models.parts`)
+    since, tenths              see `models.learned`
     libraries                  versions of `LIBRARIES` and of Python (major.minor) that made it
     recipe                     the command that trains it again
     """
@@ -75,8 +78,10 @@ class About(Record, frozen=True):
     detector: str
     version: str
     params: dict[str, Any]
-    series: tuple[str, ...]
+    watched: tuple[Watched, ...]
     model: Any
+    since: int
+    tenths: tuple[float, ...]
     libraries: dict[str, str]
     recipe: str
 

@@ -6,7 +6,7 @@ them on a fixed grid, so that the same arrivals in any chunks give the same warn
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,11 +14,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from models import atwork
 from models.association import Associated
+from models.atwork import AtWork
 from models.bank import Bank
-from models.binding import Binding, bind, to_canonical
+from models.binding import Binding, to_canonical
 from models.joint import Joint
 from models.joint_sources import JointSources
+from models.learned import Remembering, Seen, seen
 from models.moments import Following
 from models.runner import Runner
 from models.silence import Silence, Watch
@@ -28,6 +31,7 @@ from models.sources import (
     Decision,
     SingleSources,
     Sources,
+    Unheard,
     unfollowed,
 )
 from records.errors import SettingsError
@@ -44,13 +48,17 @@ class Engine:
 
     registry    what is watched, by which detectors (`models.binding.bind`), and its numbers
     started_at  moment from which silence counts (microseconds)
+    models      trained models, which speak if they are live
     """
 
-    def __init__(self, registry: Registry, *, started_at: int) -> None:
+    def __init__(
+        self, registry: Registry, *, started_at: int, models: Sequence[AtWork] = ()
+    ) -> None:
         network, numbers = registry.network, registry.series_number
-        bindings = bind(network)
-        self._banks = [_scoring(b) for b in bindings]
-        self._sources = [_sources(registry, b) for b in bindings]
+        placed = atwork.bindings(network, models)
+        bindings = [binding for binding, _ in placed]
+        self._banks = [_scoring(b, model) for b, model in placed]
+        self._sources = [_sources(registry, b, model) for b, model in placed]
         self._ids = sorted({w.id for b in bindings for w in b.watched})
         series = {s.id: s for s in network.series}
         place = {series_id: p for p, series_id in enumerate(self._ids)}
@@ -87,6 +95,11 @@ class Engine:
         decisions.sort(key=lambda d: d.order)
         return [w for d in decisions for w in self._sources[d.bank].decide(d)]
 
+    def seen(self) -> list[Seen]:
+        """What the trained models did with the rows since this was asked last."""
+        runners = (b.runner for b in self._banks if isinstance(b, Following))
+        return [s for r in runners if isinstance(r, Remembering) for s in seen(r)]
+
     def levels(self) -> dict[str, Level]:
         """What each source that has spoken says now, by source."""
         return {name: w.level for s in self._sources for name, w in s.current.items()}
@@ -118,9 +131,13 @@ class Engine:
         self.through_at = int(found["through_at"])
         self._silence.load(self._ids, found["silence"], self.through_at)
         for bank, source in zip(self._banks, self._sources, strict=True):
-            for saved_bank, saved_source in zip(found["banks"], found["sources"], strict=True):
+            saved = list(zip(found["banks"], found["sources"], strict=True))
+            if isinstance(bank, Following):
+                # Last, so that it counts: what was saved of the very same model.
+                saved.sort(key=lambda pair: bank.is_own(pair[0]))
+            for saved_bank, saved_source in saved:
                 kept = bank.load(saved_bank)
-                if kept.any():
+                if kept.any() and not saved_source.get("unheard"):
                     source.load(saved_source, kept)
         followed = self.levels()
         said = [
@@ -193,15 +210,19 @@ class _Mine(_Arrived):
     returned: NDArray[np.bool_]
 
 
-def _scoring(binding: Binding) -> Bank | Following:
+def _scoring(binding: Binding, model: AtWork | None) -> Bank | Following:
+    if model is not None:
+        return Following(Remembering(model.learned, model.number))
     if isinstance(binding.detector, Joint):
         return Following(Runner(binding.detector, binding.watched))
     return Bank(binding.detector, binding.watched)
 
 
-def _sources(registry: Registry, binding: Binding) -> Sources:
+def _sources(registry: Registry, binding: Binding, model: AtWork | None) -> Sources:
     """What turns the decisions of this binding into warnings."""
     detector = binding.detector
+    if model is not None and not model.live:
+        return Unheard(registry, binding)
     if isinstance(detector, Joint):
         return JointSources(registry, binding, detector)
     if isinstance(detector, Associated):

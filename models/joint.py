@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,6 +100,8 @@ class Joint(Detector):
     target      constructor parameter: id of the series whose rows get a score; "" where there is
                 none: then each time of the group gets one, as series `*`
     fit_until   constructor parameter: rows up to this time are normal or training, without score
+    learns      the frozen dataclass that `fit` returns (of what `models.parts` names), so that a
+                model trained on stored readings can take the place of `fit`; None: it has none
     memory_s    how far back (s) the score of a row looks at most, `state` apart
     training_s  how far back (s) a fit looks at most; 0 where nothing is learnt. What neither
                 looks at is forgotten, so that a live stage's history is bounded
@@ -111,6 +113,7 @@ class Joint(Detector):
 
     target: str = ""
     fit_until: str = ""
+    learns: ClassVar[type | None] = None
     memory_s: float
     training_s: float = 0.0
 

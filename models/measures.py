@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from prometheus_client import Counter, Gauge, Histogram
@@ -29,6 +30,23 @@ class Measures:
             buckets=_STEP_S,
             registry=registry,
         )
+        self._refused = Gauge(
+            "hoshyar_models_refused",
+            "Trained models that should run and are refused",
+            registry=registry,
+        )
+        self._coverage = Gauge(
+            "hoshyar_models_coverage",
+            "Share of the rows of the last days that a trained model could score",
+            ["model"],
+            registry=registry,
+        )
+        self._drift = Gauge(
+            "hoshyar_models_drift",
+            "How far the scores of the last days lie from those of the training (stability index)",
+            ["model"],
+            registry=registry,
+        )
         self._lag_s = Gauge(
             "hoshyar_models_lag_seconds",
             "How far what is decided lies behind the clock",
@@ -41,6 +59,15 @@ class Measures:
         for warning in warnings:
             self._warnings.labels(warning.hazard.value, warning.level.word).inc()
         self._step_s.observe(spent_s)
+
+    def refused(self, count: int) -> None:
+        """So many trained models could not be opened."""
+        self._refused.set(count)
+
+    def watched(self, model: str, coverage: float, drift: float | None) -> None:
+        """What a trained model did in the last days; `drift` None: too few scores to say."""
+        self._coverage.labels(model).set(coverage)
+        self._drift.labels(model).set(math.nan if drift is None else drift)
 
     def reached(self, through_at: int, now_at: int) -> None:
         """Everything up to `through_at` is decided (microseconds)."""

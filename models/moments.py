@@ -167,10 +167,20 @@ class Following:
         return msgspec.msgpack.encode(
             {
                 "identity": self.runner.identity,
+                "model": self.runner.model_number,
                 "runner": self.runner.save(),
                 "moments": self._moments.save(),
             }
         )
+
+    def is_own(self, saved: bytes) -> bool:
+        """True where the very same model saved this, and not one that it may go on from."""
+        try:
+            found = msgspec.msgpack.decode(saved)
+            same: bool = found.get("model") == self.runner.model_number
+        except (msgspec.MsgspecError, AttributeError):
+            return False
+        return same and found["identity"] == as_saved(self.runner.identity)
 
     def load(self, saved: bytes) -> NDArray[np.bool_]:
         """As `Runner.load`."""

@@ -28,13 +28,17 @@ class Runner:
     """`watched` are the inputs, `place` is the index in them.
 
     model  a promoted model that takes the place of `fit`; None: fitted here, from the history
+    model_number  which one; 0 for one that is fitted here
     """
 
-    def __init__(self, detector: Joint, watched: Sequence[Watched], model: Any = None) -> None:
+    def __init__(
+        self, detector: Joint, watched: Sequence[Watched], model: Any = None, model_number: int = 0
+    ) -> None:
         detector.check(watched)
         self.detector = detector
         self.watched = tuple(watched)
         self._given = model
+        self.model_number = model_number
         self._model: Any = _UNFITTED
         self._history = History(self.watched)
         self._prune_at = _LEAST_PRUNED
@@ -84,7 +88,7 @@ class Runner:
     def identity(self) -> list[Any]:
         """What must be the same for saved state to be of use."""
         inputs = [[w.id, w.quantity, w.unit] for w in self.watched]
-        return [*self._bank.identity, inputs, self._given is None]
+        return [*self._bank.identity, inputs]
 
     def save(self) -> bytes:
         """Everything that later scores depend on: the same bytes for the same past.
@@ -95,6 +99,7 @@ class Runner:
         return msgspec.msgpack.encode(
             {
                 "identity": self.identity,
+                "model": self.model_number,
                 "first_at": self._first_at,
                 "newest_at": self._newest_at,
                 "fitted_at": self._fitted_at,
@@ -108,12 +113,15 @@ class Runner:
     def load(self, saved: bytes) -> NDArray[np.bool_]:
         """Go on where the runner that saved this stood, if it had the same detector and inputs.
 
+        Of another model a given one takes over the history and the levels; what is fitted here
+        takes over nothing from a given one, which had kept too little to fit on.
         Returns for each input whether it did: all or none. Raises SettingsError for bytes that are
         no saved state.
         """
         try:
             found = msgspec.msgpack.decode(saved)
             same = found["identity"] == as_saved(self.identity)
+            same = same and (self.model_number > 0 or found["model"] == 0)
             if same:
                 self._load(found)
         except (msgspec.MsgspecError, KeyError, TypeError, ValueError) as error:
@@ -122,9 +130,11 @@ class Runner:
 
     def _load(self, found: dict[str, Any]) -> None:
         self._history.load(found["history"])
+        own = found["model"] == self.model_number
         self._state = {
             name: np.frombuffer(data, dtype).reshape(shape).copy()
             for name, (dtype, shape, data) in found["state"].items()
+            if own
         }
         self._first_at, self._newest_at = found["first_at"], found["newest_at"]
         self._fitted_at, self._since = found["fitted_at"], found["since"]

@@ -11,26 +11,31 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import astuple
 from functools import partial
 
 from models import packets
+from models.atwork import AtWork, loaded
 from models.engine import Engine
+from models.keys import model_key
 from models.measures import Measures
+from models.tenths import WATCHED_DAYS, drift
 from records.clock import Clock, WallClock
 from records.errors import SettingsError, StoreUnavailable
 from records.readings import ReadingBatch, concatenate
-from records.settings import Settings
+from records.settings import Secret, Settings
 from records.statements import HazardWarning
 from records.telemetry import Telemetry
-from records.times import SECOND
+from records.times import DAY, SECOND
 from store import clock as scenario_clock
-from store import registry, stages, warnings
+from store import registry, stages, warnings, watched
 from store.connection import Database, connect
 from store.follow import StoredBatch, batches_after, lines_since
 
 STAGE = "models"
 _BEAT_S = 2.0
 _SAVE_S = 5.0
+_LOOK_S = 60.0
 _WAIT_S = 0.3
 # Of two workers the one may commit later what it received earlier. Where several store, each row
 # is decided so long after its arrival (microseconds): all that arrived before is visible by then.
@@ -48,20 +53,30 @@ class Follower:
 
     scenario  True: time is the store's scenario clock, and rows wait until it has reached them
     clock     the machine's time, for signs of life and, without a scenario, for decisions
+    key       what trained models are signed with
     """
 
     def __init__(
-        self, db: Database, *, scenario: bool, clock: Clock, measures: Measures | None = None
+        self,
+        db: Database,
+        *,
+        scenario: bool,
+        clock: Clock,
+        measures: Measures | None = None,
+        key: Secret = Secret(""),  # noqa: B008 - frozen
     ) -> None:
         self._db = db
         self._scenario = scenario
         self._clock = clock
         self._measures = measures or Measures(Telemetry(STAGE))
+        self._key = key
         self._registry = registry.load(db)
+        self._models = self._trained()
         self._positions: dict[int, int] = {}
         self._engine: Engine | None = None
         self._said: list[HazardWarning] = []
         self._saved = time.monotonic()
+        self._looked = -_LOOK_S
         db.listen("batch", "clock", "registry")
 
     def step(self) -> bool:
@@ -85,6 +100,9 @@ class Follower:
             stages.save_progress(
                 self._db, STAGE, self._engine.through_at, positions, self._engine.save()
             )
+            for seen in self._engine.seen():
+                watched.add(self._db, *astuple(seen))
+        self._look_at_models(self._engine.through_at)
         self._said = []
         self._saved = time.monotonic()
 
@@ -99,14 +117,36 @@ class Follower:
         """The engine as it was committed last; a first one begins now."""
         progress = stages.progress(self._db, STAGE)
         if progress is None:
-            self._engine = Engine(self._registry, started_at=self._started_at(now_at))
+            self._engine = self._made(self._started_at(now_at))
             # Silence counts from here, also for whoever starts after a kill.
             self.save()
             return self._engine
-        engine = Engine(self._registry, started_at=progress.through_at)
+        engine = self._made(progress.through_at)
         self._said += engine.load(progress.snapshot)
         self._positions = {int(w): number for w, number in progress.positions.items()}
         return engine
+
+    def _made(self, started_at: int) -> Engine:
+        return Engine(self._registry, started_at=started_at, models=self._models)
+
+    def _trained(self) -> list[AtWork]:
+        """The trained models; `refused` says which others there are, and why."""
+        models, self.refused = loaded(self._db, self._registry.network, self._key)
+        for complaint in self.refused:
+            log.error("%s", complaint)
+        self._measures.refused(len(self.refused))
+        return models
+
+    def _look_at_models(self, now_at: int) -> None:
+        """Say how each trained model has done in the last days, now and then."""
+        if time.monotonic() - self._looked < _LOOK_S:
+            return
+        self._looked = time.monotonic()
+        for model in self._models:
+            seen = watched.since(self._db, model.number, now_at // DAY - WATCHED_DAYS)
+            if seen is not None and seen.rows:
+                coverage = seen.scored / seen.rows
+                self._measures.watched(model.label, coverage, drift(seen.scores))
 
     def _started_at(self, now_at: int) -> int:
         """Now, or before the first arrival: who begins late still decides each in its time."""
@@ -118,8 +158,10 @@ class Follower:
         """The same engine, or one for the registry as it is now that goes on where it stood."""
         if registry.version(self._db) == self._registry.version:
             return engine
+        self.save()
         self._registry = registry.load(self._db)
-        changed = Engine(self._registry, started_at=engine.through_at)
+        self._models = self._trained()
+        changed = self._made(engine.through_at)
         self._said += changed.load(engine.save())
         return changed
 
@@ -202,6 +244,7 @@ def watch(settings: Settings, stopped: threading.Event, clock: Clock | None = No
                     scenario=settings.clock == "scenario",
                     clock=clock or WallClock(),
                     measures=measures,
+                    key=model_key(settings),
                 )
                 _follow(db, follower, stopped, clock or WallClock(), worked, telemetry)
         except StoreUnavailable as error:
@@ -223,8 +266,9 @@ def _follow(
     beaten = -_BEAT_S
     while not stopped.is_set():
         if time.monotonic() - beaten >= _BEAT_S:
-            stages.beat(db, STAGE, os.getpid(), "running", "", clock.now())
-            telemetry.beat()
+            detail = "; ".join(follower.refused)
+            stages.beat(db, STAGE, os.getpid(), "running", detail, clock.now())
+            telemetry.beat("running", detail)
             beaten = time.monotonic()
         more = follower.step()
         worked()

@@ -96,6 +96,22 @@ class Sources:
         return [warning]
 
 
+class Unheard(Sources):
+    """Of a model in shadow: it says nothing, whatever it finds."""
+
+    def decide(self, decision: Decision) -> list[HazardWarning]:  # noqa: ARG002
+        return []
+
+    def save(self) -> dict[str, Any]:
+        return {"current": {}, "unheard": True}
+
+    def load(self, saved: Mapping[str, Any], kept: NDArray[np.bool_]) -> None:
+        pass
+
+    def adopt(self, warning: HazardWarning) -> int | None:  # noqa: ARG002
+        return None
+
+
 class SingleSources(Sources):
     """Each series of a detector is a source of its own: "detector/series-id"."""
 

@@ -124,6 +124,18 @@ def live(db: Database, name: str) -> Model | None:
     return found[0] if found else None
 
 
+def promoted_before(db: Database, model: Model) -> list[Model]:
+    """Versions that were promoted before this one was, the last first: where a step back goes."""
+    rows = db.run(
+        "SELECT model FROM (SELECT s.model, max(s.number) AS last FROM model_step s"
+        " JOIN model m ON m.number = s.model WHERE m.name = %s AND m.number <> %s"
+        " AND s.step = 'promoted' AND s.number < (SELECT max(number) FROM model_step"
+        " WHERE model = %s AND step = 'promoted') GROUP BY s.model) earlier ORDER BY last DESC",
+        (model.name, model.number, model.number),
+    )
+    return [_models(db, "number = %s", number)[0] for (number,) in rows]
+
+
 def artefact(db: Database, number: int) -> bytes:
     """The bytes that `add` was given."""
     ((found,),) = db.run("SELECT artefact FROM model WHERE number = %s", (number,))
@@ -166,7 +178,7 @@ def roll_back(db: Database, name: str, person: str, note: str, now_at: int) -> M
         now_live = live(db, name)
         if now_live is None:
             raise InputError(f"no version of {name!r} is live")
-        before = _live_before(db, now_live)
+        before = next(iter(promoted_before(db, now_live)), None)
         _turn(db, now_live, "retired", "retired", person, note, now_at)
         if before is not None:
             _turn(db, before, "live", "restored", person, note, now_at)
@@ -211,17 +223,6 @@ def _turn(
     # The models stage reads the registry again, and the models with it.
     db.run("UPDATE registry SET version = version + 1")
     db.run("NOTIFY registry")
-
-
-def _live_before(db: Database, model: Model) -> Model | None:
-    """Who was promoted last before this one was: a second step back goes back further."""
-    rows = db.run(
-        "SELECT m.number FROM model_step s JOIN model m ON m.number = s.model WHERE m.name = %s"
-        " AND m.number <> %s AND s.step = 'promoted' AND s.number < (SELECT max(number)"
-        " FROM model_step WHERE model = %s AND step = 'promoted') ORDER BY s.number DESC LIMIT 1",
-        (model.name, model.number, model.number),
-    )
-    return _models(db, "number = %s", rows[0][0])[0] if rows else None
 
 
 def _take_turn(db: Database) -> None:

@@ -47,6 +47,7 @@ class FloodForecast(Joint):
     name = "flood-forecast"
     hazard = Hazard.RIVER_FLOOD
     experimental = True
+    learns = exceedance.Fitted
     training_s = np.inf
     card = (
         "Chance that stage or discharge exceeds a threshold at some time in the horizon. Method: "

@@ -33,7 +33,8 @@ class Rules:
     """When a warning belongs to an event (microseconds).
 
     ahead   a warning that stands at most so long before the event's beginning announces it
-    grace   one that begins at most so long after the beginning still counts, with a negative lead
+    grace   one that begins at most so long after the beginning still counts, with a negative lead;
+            below 0: it must begin so long before
     period  a standing warning counts anew so often
     block   the bootstrap draws stretches of so long as a whole
     """
@@ -44,8 +45,8 @@ class Rules:
     block: int = 10 * DAY
 
     def __post_init__(self) -> None:
-        if self.ahead < 0 or self.grace < 0 or min(self.period, self.block) <= 0:
-            raise ValueError("ahead and grace must be 0 or more, period and block above 0")
+        if self.ahead < max(0, -self.grace) or min(self.period, self.block) <= 0:
+            raise ValueError("ahead must be 0 or more and reach grace, period and block above 0")
 
 
 def runs(measured_at: Times, holds: Truths, station: str = "", apart: int = 0) -> list[Span]:

@@ -20,6 +20,7 @@ from sklearn.linear_model import LinearRegression
 
 from models import artefacts
 from models.artefacts import LIBRARIES, MAGIC, MOST_BYTES, About, Part, libraries, seal, unseal
+from models.detector import Watched
 from models.parts import put_together, taken_apart
 from records.errors import ArtefactRefused
 from records.settings import Secret
@@ -30,7 +31,9 @@ ABOUT = About(
     detector="flood-forecast",
     version="1",
     params={"target": "gauge", "threshold": 2.5},
-    series=("gauge", "rain"),
+    watched=(Watched(id="gauge", quantity="stage", unit="m"), Watched(id="rain")),
+    since=-1,
+    tenths=(0.1, 0.2),
     model={"models": [{"part": "trees"}]},
     libraries=libraries(),
     recipe=RECIPE,

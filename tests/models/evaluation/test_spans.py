@@ -60,6 +60,14 @@ def test_when_a_warning_belongs_to_an_event(
     assert len(judged.false) == false
 
 
+def test_a_warning_must_begin_before_where_so_much_lead_is_asked() -> None:
+    rules = Rules(ahead=6 * HOUR, grace=-2 * HOUR)
+    late, soon = (judge([span(at, 105)], [span(100, 110)], rules) for at in (98.5, 97.5))
+    assert np.isnan(late.lead_s).all()
+    assert late.false == ()
+    assert soon.lead_s.tolist() == [2.5 * 3600]
+
+
 def test_a_warning_that_always_stands_is_false_every_day_without_an_event() -> None:
     judged = judge([span(0, 24 * 10 - 1)], [span(50, 52)], RULES)
     assert judged.lead_s.tolist() == [6 * 3600.0]
@@ -77,6 +85,8 @@ def test_a_gap_is_not_watched() -> None:
 def test_rules_that_make_no_sense_are_refused() -> None:
     with pytest.raises(ValueError, match="ahead"):
         Rules(ahead=-1)
+    with pytest.raises(ValueError, match="grace"):
+        Rules(ahead=HOUR, grace=-2 * HOUR)
     with pytest.raises(ValueError, match="block"):
         Rules(block=0)
 

@@ -1,0 +1,369 @@
+"""The work of `hoshyar model`: training and judging on stored readings, and who lets what warn."""
+
+from __future__ import annotations
+
+import csv
+import sys
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from hoshyar.access import opened
+from hoshyar.system import read_settings
+from models import backtest, keys, learned, promotion, tenths, training
+from models.catalogue import detector_class
+from models.detect import converted
+from models.evaluation.spans import Rules, Span
+from models.learned import Learned
+from records import times
+from records.clock import WallClock
+from records.errors import HoshyarError, InputError
+from records.network import DetectorChoice
+from records.readings import ReadingBatch
+from records.settings import Secret
+from records.times import DAY, SECOND
+from store import asof, jobs, registry, trained, watched
+from store.connection import Database
+from store.directory import Registry
+from store.trained import Model
+
+BUDGET_PER_YEAR = 12.0
+_AHEAD_S = 7 * 86400.0
+Found = dict[str, Any]
+
+
+def train(
+    data: Path | None,
+    choice: DetectorChoice,
+    texts: Mapping[str, str],
+    window: tuple[str, str],
+    as_of: str,
+    person: str,
+) -> Found:
+    """Fit a detector on stored readings and keep the model in shadow. Raises InputError.
+
+    choice  the detector with its series or stations; `texts` are its parameters as text
+    window  from and until, RFC 3339; "" for as_of, which is now where it is ""
+    """
+    settings, _ = read_settings(data)
+    now_at = WallClock().now()
+    known_at = _moment(as_of, now_at)
+    from_at, until_at = _moment(window[0], 0), _moment(window[1], known_at)
+    params = converted(detector_class(choice.name), texts)
+    with opened(data) as db:
+        network = registry.load(db)
+        choice = DetectorChoice(
+            name=choice.name, series=choice.series, stations=choice.stations, params=params
+        )
+        binding = training.bound(network, choice)
+        key = keys.made(settings)
+        with _job(db, "train", choice.name, person) as say:
+            say(0.0, "reading")
+            ids = [one.id for one in binding.watched]
+            rows = _read(db, network, ids, from_at, until_at, known_at)
+            done = training.train(network, binding, rows, until_at, say)
+            say(0.9, "sealing")
+            recipe = learned.recipe(choice.name, params, ids, *map(times.text, (from_at, until_at)))
+            model = trained.add(
+                db, done.learned.name, choice.name, binding.detector.get_params(),
+                trained.Origin(series=tuple(ids), from_at=from_at, until_at=until_at,
+                               as_of=known_at, readings=len(rows), recipe=recipe),
+                learned.sealed(done.learned, done.recording, recipe, key), person, now_at,
+            )  # fmt: skip
+    return _about(model)
+
+
+def evaluate(
+    data: Path | None,
+    label: str,
+    window: tuple[str, str],
+    as_of: str,
+    person: str,
+    budget_per_year: float = BUDGET_PER_YEAR,
+    events: Path | None = None,
+) -> Found:
+    """Judge a version on readings after its training, beside nulls and the live version.
+
+    events  CSV with begins_at, ends_at; without it the times at which the target was above the
+            detector's threshold. Raises InputError, and ArtefactRefused for the version itself.
+    """
+    settings, _ = read_settings(data)
+    now_at = WallClock().now()
+    known_at = _moment(as_of, now_at)
+    key = keys.model_key(settings)
+    with opened(data) as db:
+        network = registry.load(db)
+        model = trained.find(db, label)
+        live = trained.live(db, model.name)
+        first_at = _moment(window[0], model.origin.until_at)
+        last_at = _moment(window[1], known_at)
+        _need_unseen(first_at, [model, *([live] if live else [])])
+        with _job(db, "evaluate", model.label, person) as say:
+            say(0.0, "opening")
+            one = learned.opened(trained.artefact(db, model.number), key)
+            say(0.1, "reading")
+            ids = [w.id for w in one.binding.watched]
+            rows = _read(db, network, ids, model.origin.from_at, last_at, known_at)
+            asked = _question(network, one, rows, first_at, last_at, budget_per_year, events)
+            say(0.3, "scoring in order of arrival")
+            return _judged(db, network, asked, model, one, live, key, person, now_at, say)
+
+
+def _judged(
+    db: Database,
+    network: Registry,
+    asked: backtest.Question,
+    model: Model,
+    one: Learned,
+    live: Model | None,
+    key: Secret,
+    person: str,
+    now_at: int,
+    say: training.Say,
+) -> Found:
+    run = uuid.uuid4()
+    seen = backtest.arrived(one, network, asked.rows)
+    result, judged = backtest.backtest(seen, asked)
+    window = {"from": times.text(asked.first_at), "until": times.text(asked.last_at)}
+    if live is not None and live.number != model.number:
+        say(0.6, f"scoring {live.label}, which is live")
+        other = learned.opened(trained.artefact(db, live.number), key)
+        theirs, theirs_judged = backtest.backtest(
+            backtest.arrived(other, network, asked.rows), asked
+        )
+        trained.keep_backtest(db, run, live.number, {**window, **theirs}, person, now_at)
+        less = backtest.compared(judged, theirs_judged, asked, seen.decided_at)
+        result["less_live"] = {"live": live.label, **less}
+    trained.keep_backtest(db, run, model.number, {**window, **result}, person, now_at)
+    return {**_about(model), "backtest": {**window, **result}}
+
+
+def promote(data: Path | None, label: str, person: str, note: str, despite: Sequence[str]) -> Found:
+    """Propose a version, or confirm what somebody else proposed: then it is live.
+
+    despite  words of objections that this person overrules. Raises InputError with all others.
+    """
+    settings, _ = read_settings(data)
+    now_at = WallClock().now()
+    with opened(data) as db:
+        model = trained.find(db, label)
+        if model.state == "live":
+            raise InputError(f"{model.label} is live already")
+        learned.opened(trained.artefact(db, model.number), keys.model_key(settings))
+        live = trained.live(db, model.name)
+        found = _objections(db, model, live, now_at)
+        standing = [o for o in found if o.final or o.word not in despite]
+        if standing:
+            raise InputError("; ".join(_said(model, o) for o in standing))
+        first = promotion.proposer(trained.steps(db, model.number))
+        overruled = ", ".join(sorted(o.word for o in found))
+        note = f"{note} (despite {overruled})".strip() if overruled else note
+        if first is None:
+            trained.say(db, model.number, "proposed", person, note, now_at)
+        elif first == person:
+            raise InputError(f"{person} has proposed {model.label}: somebody else must confirm it")
+        else:
+            trained.promote(db, model, person, note, now_at)
+        return _about(trained.find(db, model.label))
+
+
+def roll_back(data: Path | None, name: str, person: str, note: str) -> Found:
+    """The version before the live one is live again; without one, the detector learns by itself."""
+    now_at = WallClock().now()
+    with opened(data) as db:
+        before = trained.roll_back(db, name, person, note, now_at)
+    return {"name": name, "live": before.label if before else None}
+
+
+def retire(data: Path | None, label: str, person: str, note: str) -> Found:
+    """A version in shadow is scored no more."""
+    with opened(data) as db:
+        model = trained.find(db, label)
+        trained.retire(db, model, person, note, WallClock().now())
+        return _about(trained.find(db, model.label))
+
+
+def listed(data: Path | None) -> list[Found]:
+    """Every version with its last backtest, who did what, and what it was seen to do lately."""
+    settings, _ = read_settings(data)
+    key = keys.model_key(settings)
+    now_at = WallClock().now()
+    with opened(data) as db:
+        return [
+            {
+                **_about(model),
+                "refused": _refused(trained.artefact(db, model.number), key),
+                "trained_on": {
+                    "from": times.text(model.origin.from_at),
+                    "until": times.text(model.origin.until_at),
+                    "as_of": times.text(model.origin.as_of),
+                    "readings": model.origin.readings,
+                    "series": list(model.origin.series),
+                },
+                "steps": [
+                    {"at": times.text(s.at), "step": s.step, "person": s.person, "note": s.note}
+                    for s in trained.steps(db, model.number)
+                ],
+                "backtest": next(
+                    (b.result for b in reversed(trained.backtests(db, model.number))), None
+                ),
+                "last_days": _watch(db, model, now_at),
+            }
+            for model in trained.all(db)
+        ]
+
+
+def worked(data: Path | None) -> list[Found]:
+    """Runs of training and evaluation, the newest first."""
+    with opened(data) as db:
+        return [
+            {
+                "number": job.number, "task": job.task, "model": job.model, "person": job.person,
+                "began_at": times.text(job.began_at), "state": job.state, "share": job.share,
+                "detail": job.detail,
+            }
+            for job in jobs.newest(db, WallClock().now())
+        ]  # fmt: skip
+
+
+def _objections(
+    db: Database, model: Model, live: Model | None, now_at: int
+) -> list[promotion.Objection]:
+    seen = watched.since(db, model.number, 0)
+    return promotion.objections(
+        trained.backtests(db, model.number),
+        trained.backtests(db, live.number) if live else None,
+        seen.scored if seen else 0,
+        trained.steps(db, model.number)[0].at,
+        now_at,
+    )
+
+
+def _said(model: Model, objection: promotion.Objection) -> str:
+    way = "" if objection.final else f" (`--despite {objection.word}` overrules it)"
+    return f"{model.label}: {objection.reason}{way}"
+
+
+def _watch(db: Database, model: Model, now_at: int) -> Found | None:
+    seen = watched.since(db, model.number, now_at // DAY - tenths.WATCHED_DAYS)
+    if seen is None:
+        return None
+    drift = tenths.drift(seen.scores)
+    return {
+        "days": tenths.WATCHED_DAYS,
+        "rows": seen.rows,
+        "coverage": seen.scored / seen.rows if seen.rows else None,
+        "warned": seen.warned,
+        "drift": drift,
+        "drifted": drift is not None and drift > tenths.MUCH,
+    }
+
+
+def _refused(data: bytes, key: Secret) -> str | None:
+    try:
+        learned.opened(data, key)
+    except HoshyarError as error:
+        return str(error)
+    return None
+
+
+def _question(
+    network: Registry,
+    one: Learned,
+    rows: ReadingBatch,
+    first_at: int,
+    last_at: int,
+    budget_per_year: float,
+    events: Path | None,
+) -> backtest.Question:
+    params = one.detector.get_params()
+    ahead = round((params.get("horizon_s") or _AHEAD_S) * SECOND)
+    period = min(ahead, DAY)
+    if events is not None:
+        spans = spells = _events(events)
+    elif params.get("threshold") is not None:
+        recording = training.recorded(network, one.binding, rows)
+        series = recording.series(recording.target(one.detector.target))
+        spans = backtest.exceedances(one, *series, max(ahead, DAY))
+        spells = backtest.exceedances(one, *series, 0)
+    else:
+        raise InputError(f"{one.detector.name} has no threshold: name what happened with --events")
+    return backtest.Question(
+        rows=rows,
+        events=tuple(s for s in spans if first_at < s.begins_at <= last_at),
+        past=tuple(s for s in spans if s.begins_at <= first_at),
+        spells=tuple(spells),
+        # What is said in the last quarter of the horizon comes too late to be of use.
+        rules=Rules(ahead=ahead, grace=-ahead // 4, period=period),
+        budget_per_year=budget_per_year,
+        first_at=first_at,
+        last_at=last_at,
+    )
+
+
+def _events(path: Path) -> list[Span]:
+    try:
+        with path.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        return [Span("", times.parse(r["begins_at"]), times.parse(r["ends_at"])) for r in rows]
+    except (OSError, KeyError, ValueError) as error:
+        raise InputError(f"{path}: give it the columns begins_at and ends_at ({error})") from None
+
+
+def _need_unseen(first_at: int, models: Sequence[Model]) -> None:
+    for model in models:
+        if first_at < model.origin.until_at:
+            raise InputError(
+                f"{model.label} was trained on readings until"
+                f" {times.text(model.origin.until_at)}: judge later ones"
+            )
+
+
+def _read(
+    db: Database, known: Registry, ids: Sequence[str], from_at: int, until_at: int, as_of: int
+) -> ReadingBatch:
+    numbers = [known.series_number[one] for one in ids]
+    return asof.between(db, numbers, from_at, until_at, as_of)
+
+
+@contextmanager
+def _job(db: Database, task: str, model: str, person: str) -> Iterator[training.Say]:
+    """Progress for people and in the store; how it ended is kept whatever ends it."""
+    number = jobs.begin(db, task, model, person, WallClock().now())
+    reached = 0.0
+
+    def say(share: float, detail: str) -> None:
+        nonlocal reached
+        reached = share
+        print(f"hoshyar: {task}: {share:.0%} {detail}", file=sys.stderr)
+        jobs.say(db, number, share, detail, WallClock().now())
+
+    try:
+        yield say
+    except BaseException as error:
+        text = str(error) or type(error).__name__
+        jobs.say(db, number, reached, text, WallClock().now(), "failed")
+        raise
+    jobs.say(db, number, 1.0, "", WallClock().now(), "done")
+
+
+def _about(model: Model) -> Found:
+    return {
+        "name": model.name,
+        "version": model.version,
+        "label": model.label,
+        "state": model.state,
+        "detector": model.detector,
+        "params": model.params,
+    }
+
+
+def _moment(text: str, otherwise: int) -> int:
+    if not text:
+        return otherwise
+    try:
+        return times.parse(text)
+    except ValueError:
+        raise InputError(f"{text!r} is no time: give it as 2026-01-31T00:00:00Z") from None
