@@ -14,11 +14,16 @@ from pathlib import Path
 
 import msgspec
 
-from bench.skill import bearing, pressure, tide_gauge
+from bench.skill import bearing, earthquake, pressure, tide_gauge
 from bench.skill.recordings import Result
 
 ROOT = Path(__file__).parents[1]
-KINDS = {"tide-gauge": tide_gauge, "bottom-pressure": pressure, "bearing": bearing}
+KINDS = {
+    "earthquake": earthquake,
+    "tide-gauge": tide_gauge,
+    "bottom-pressure": pressure,
+    "bearing": bearing,
+}
 
 
 def table(found: list[Result]) -> str:
