@@ -82,9 +82,9 @@ def model_promote(
     as_json: AsJson = False,
 ) -> None:
     """Propose that it warns; the same by a second person lets it warn."""
-    from hoshyar import learning
+    from hoshyar import model_register
 
-    done = learning.promote(data, label, person, note, despite or [])
+    done = model_register.promote(data, label, person, note, despite or [])
     state = "is live" if done["state"] == "live" else "is proposed: somebody else must confirm it"
     _print(done, as_json, f"{done['label']} {state}")
 
@@ -94,9 +94,9 @@ def model_rollback(
     name: str, person: Named, note: Note = "", data: Data = None, as_json: AsJson = False
 ) -> None:
     """Let the version warn that was live before the live one."""
-    from hoshyar import learning
+    from hoshyar import model_register
 
-    done = learning.roll_back(data, name, person, note)
+    done = model_register.roll_back(data, name, person, note)
     said = f"{done['live']} is live again" if done["live"] else f"no model of {name} is live now"
     _print(done, as_json, said)
 
@@ -106,9 +106,9 @@ def model_retire(
     label: Label, person: Named, note: Note = "", data: Data = None, as_json: AsJson = False
 ) -> None:
     """Score a version in shadow no more."""
-    from hoshyar import learning
+    from hoshyar import model_register
 
-    done = learning.retire(data, label, person, note)
+    done = model_register.retire(data, label, person, note)
     _print(done, as_json, f"{done['label']} is retired")
 
 
@@ -119,9 +119,9 @@ def model_list(
     as_json: AsJson = False,
 ) -> None:
     """List the versions: state, backtest, coverage and drift of the last days."""
-    from hoshyar import learning
+    from hoshyar import model_register
 
-    found = learning.worked(data) if jobs else learning.listed(data)
+    found = model_register.worked(data) if jobs else model_register.listed(data)
     if as_json:
         print(json.dumps(found, indent=2, ensure_ascii=False))
         return
