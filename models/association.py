@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from models.detector import Detector, Watched
 from records.levels import Level
@@ -18,6 +18,8 @@ class Vote(Record, frozen=True):
     changed_at   arrival (or grid time) that decided the level, microseconds
     measured_at  measurement that decided the level, microseconds; None before the first reading
     onset_at     onset at the series' own station as `explain` gave it, or None
+    lag          microseconds from the series' own clock to the clock of arrivals, and
+    heard_at     its newest living reading on the clock of arrivals: for detectors that `hear`
     """
 
     watched: Watched
@@ -29,6 +31,8 @@ class Vote(Record, frozen=True):
     p_value: float | None = None
     reason: Phrase | None = None
     evidence: dict[str, Any] = {}
+    lag: int = 0
+    heard_at: int | None = None
 
 
 class Statement(Record, frozen=True):
@@ -52,7 +56,11 @@ class Associated(Detector):
     """A detector whose series only vote; `associate` makes the statements.
 
     The levels that `step` and `limits` give are votes: they reach nobody by themselves.
+
+    hears  its votes say what was heard of each series until now (`models.hearing`)
     """
+
+    hears: ClassVar[bool] = False
 
     def associate(
         self,

@@ -19,6 +19,7 @@ from models.association import Associated
 from models.atwork import AtWork
 from models.bank import Bank
 from models.binding import Binding, to_canonical
+from models.hearing import Hearing
 from models.joint import Joint
 from models.joint_sources import JointSources
 from models.learned import Remembering, Seen, seen
@@ -66,6 +67,12 @@ class Engine:
         self._seats = [
             _lookup({place[w.id]: seat for seat, w in enumerate(b.watched)}) for b in bindings
         ]
+        self._hearing = Hearing(len(self._ids))
+        for source, seats in zip(self._sources, self._seats, strict=True):
+            if isinstance(source, AssociatedSources) and source.hears:
+                own = {int(seat): p for p, seat in enumerate(seats) if seat >= 0}
+                source.listen(self._hearing, own)
+                self._hearing.asked[list(own.values())] = True
         self._silence = Silence(
             np.array([series[i].blind_after_s() for i in self._ids], np.float64), started_at
         )
@@ -93,7 +100,14 @@ class Engine:
                 decisions += _decisions(index, bank, mine)
         self.through_at = max(now_at, self.through_at)
         decisions.sort(key=lambda d: d.order)
-        return [w for d in decisions for w in self._sources[d.bank].decide(d)]
+        said = []
+        columns = (arrived.place, arrived.received_at, arrived.measured_at, arrived.value)
+        with self._hearing.listening(*columns) as hear:
+            for decision in decisions:
+                if self._sources[decision.bank].hears:
+                    hear(decision.at, None if decision.timer else decision.row)
+                said += self._sources[decision.bank].decide(decision)
+        return said
 
     def seen(self) -> list[Seen]:
         """What the trained models did with the rows since this was asked last."""
@@ -110,6 +124,7 @@ class Engine:
             {
                 "through_at": self.through_at,
                 "silence": self._silence.save(self._ids),
+                "hearing": self._hearing.save(self._ids),
                 "banks": [bank.save() for bank in self._banks],
                 "sources": [source.save() for source in self._sources],
             }
@@ -130,6 +145,7 @@ class Engine:
     def _load(self, found: dict[str, Any]) -> list[HazardWarning]:
         self.through_at = int(found["through_at"])
         self._silence.load(self._ids, found["silence"], self.through_at)
+        self._hearing.load(self._ids, found["hearing"])
         for bank, source in zip(self._banks, self._sources, strict=True):
             saved = list(zip(found["banks"], found["sources"], strict=True))
             if isinstance(bank, Following):

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from models.association import Associated, Statement, Vote
 from models.binding import Binding
 from models.detector import Crossing, Said
+from models.hearing import Hearing
 from records.levels import Level
 from records.network import Series
 from records.statements import HazardWarning, Phrase
@@ -66,6 +67,11 @@ class Sources:
         self._series = [registry.series(number) for number in numbers]
         self._simulated = [registry.simulated(number) for number in numbers]
         self.current: dict[str, HazardWarning] = {}
+
+    @property
+    def hears(self) -> bool:
+        """Does its detector ask what was heard of each series?"""
+        return isinstance(self._detector, Associated) and self._detector.hears
 
     def decide(self, decision: Decision) -> list[HazardWarning]:
         """The warnings that a decision leads to."""
@@ -193,13 +199,18 @@ class AssociatedSources(Sources):
         ]
         self._silent: set[str] = set()
         self._statements: dict[bool, dict[str, Statement]] = {False: {}, True: {}}
+        self._heard: tuple[Hearing, Mapping[int, int]] | None = None
+
+    def listen(self, hearing: Hearing, places: Mapping[int, int]) -> None:
+        """Let votes say what was heard of their series; `places` there, by seat."""
+        self._heard = hearing, places
 
     def decide(self, decision: Decision) -> list[HazardWarning]:
         self._vote(decision)
         world = self._simulated[decision.seat]
         votes = [
-            self._presented(vote)
-            for vote, simulated in zip(self._votes, self._simulated, strict=True)
+            self._presented(seat)
+            for seat, simulated in enumerate(self._simulated)
             if simulated == world
         ]
         before = self._statements[world]
@@ -258,9 +269,17 @@ class AssociatedSources(Sources):
                 watched=watched, level=decision.level, changed_at=decision.at
             )
 
-    def _presented(self, vote: Vote) -> Vote:
-        silent = vote.watched.id in self._silent
-        return msgspec.structs.replace(vote, level=Level.GREY) if silent else vote
+    def _presented(self, seat: int) -> Vote:
+        vote = self._votes[seat]
+        if vote.watched.id in self._silent:
+            vote = msgspec.structs.replace(vote, level=Level.GREY)
+        if self._heard is None:
+            return vote
+        hearing, places = self._heard
+        place = places[seat]
+        return msgspec.structs.replace(
+            vote, lag=hearing.lag(place), heard_at=hearing.heard_at(place)
+        )
 
     def _warning(self, stated: Statement, simulated: bool, now_at: int) -> HazardWarning:
         return HazardWarning(

@@ -10,6 +10,7 @@ from models.association import Associated, Statement, Vote
 from models.detector import (
     Crossing,
     Fixed,
+    Floats,
     Limits,
     Rows,
     Said,
@@ -21,10 +22,11 @@ from models.detector import (
     evidence_of,
     rounded,
 )
-from models.travelling import associated
+from models.shaking import associated
 from records.levels import Hazard
 from records.network import Network
 from records.statements import Phrase
+from records.times import SECOND
 
 SHAKING = "The ground shakes with {times} times its usual energy."
 
@@ -32,32 +34,35 @@ _OFFSET_S = 2.0  # slower movement than this counts as the sensor's offset
 _MOST_STEP_S = 1.0  # a gap counts as no more time than this
 _FLOOR_GAL = 0.02  # what the quietest of these sensors makes of nothing
 _CLIP = 36.0  # one sample counts as at most so many times the usual energy
+_KEPT = 0.5  # part of the ratio above which it still shakes
+_JUST_BELOW = 0.99
+_NEVER = -(2**63)
 
 
 class Earthquake(Associated):
-    """Warns when several stations shake in an order that a travelling wave can have.
+    """Warns when several stations shake as one travelling wave makes them.
 
-    ratio         energy of the last second over its usual level, at which an axis votes
+    ratio         energy of the last second over its usual level, at which shaking begins
     short_s       time constant of the energy now
     long_s        time constant of the usual energy
+    sustained_s   how long it must shake before an axis votes
     stations      how many stations must fit one wave
+    limit         by how many decades one wave must explain them better than chance (orange)
+    doubt         the same for two stations (yellow)
     cold_start_s  history that is needed before a series may vote
     hold_s        how long a vote stands after the ratio fell to half
     """
 
     name = "earthquake"
     hazard = Hazard.EARTHQUAKE
+    version = "2"
     experimental = True
+    hears = True
     quantities = frozenset({"acceleration"})
     card = (
         "Earthquakes on accelerometers (Gal, about 30 samples/s or more). Per axis a recursive "
         "STA/LTA on the squared acceleration without its offset (Allen 1978; Withers et al. 1998, "
         "doi:10.1785/BSSA0880010095), each sample clipped so that a single spike is no quake. "
-        "Stations are joined by the times at which their messages arrived, so that wrong clocks "
-        "do no harm: orange takes three stations whose arrivals each pair of them can owe to one "
-        "wave of 3 km/s or more, with 2 s for transport; one or two are yellow. No association in "
-        "`detect`: there each axis is judged alone. Null: one station alone, which any lorry "
-        "triggers. Says nothing of magnitude or place. Cold start 20 s."
     )
 
     def __init__(
@@ -65,14 +70,20 @@ class Earthquake(Associated):
         ratio: float = 5.0,
         short_s: float = 0.5,
         long_s: float = 20.0,
+        sustained_s: float = 1.0,
         stations: int = 3,
+        limit: float = 6.4,
+        doubt: float = 4.0,
         cold_start_s: float = 20.0,
-        hold_s: float = 15.0,
+        hold_s: float = 6.0,
     ) -> None:
         self.ratio = ratio
         self.short_s = short_s
         self.long_s = long_s
+        self.sustained_s = sustained_s
         self.stations = stations
+        self.limit = limit
+        self.doubt = doubt
         self.cold_start_s = cold_start_s
         self.hold_s = hold_s
         if not 0 < short_s < long_s or not 1 < ratio < _CLIP or stations < 2:
@@ -87,10 +98,14 @@ class Earthquake(Associated):
             "energy": Slot(),
             "usual": Slot(fill=np.nan),
             "observed_s": Slot(),
+            "onset_at": Slot("int64", (), _NEVER),
+            "calm_s": Slot(),
+            "peak": Slot(),
+            "noise": Slot(),
         }
 
     def limits(self, watched: Sequence[Watched]) -> Limits:
-        return Limits.same(len(watched), (0.7, 1.0, np.inf), (0.35, 0.5, np.inf))
+        return Limits.same(len(watched), (0.7, 1.0, np.inf), (0.35, _KEPT, np.inf))
 
     def step(self, rows: Rows, state: State, fixed: Fixed) -> Scores:
         at = rows.at
@@ -114,11 +129,45 @@ class Earthquake(Associated):
         energy = energy - np.expm1(-passed_s / self.short_s) * (squared - energy)
         state["offset"][at] = offset - np.expm1(-passed_s / _OFFSET_S) * moved
         state["usual"][at], state["energy"][at], state["observed_s"][at] = usual, energy, seen_s
-        return Scores(np.where(young, np.nan, energy / usual / self.ratio))
+        times = np.where(young, np.nan, energy / usual / self.ratio)
+        return Scores(self._sustained(rows, state, times, np.abs(moved), passed_s))
+
+    def _sustained(
+        self, rows: Rows, state: State, times: Floats, moved: Floats, passed_s: Floats
+    ) -> Floats:
+        """The ratio; below 1 until it has shaken for long enough, from then 1 until it calms."""
+        at = rows.at
+        onset_at, shakes = state["onset_at"][at], times >= _KEPT
+        open_ = onset_at != _NEVER
+        if not open_.any() and not (times >= 1.0).any():
+            return times
+        calm_s = np.where(shakes, 0.0, state["calm_s"][at] + passed_s)
+        old_s = np.where(open_, (rows.measured_at - onset_at) / SECOND, 0.0)
+        ripe = open_ & (old_s >= self.sustained_s)
+        open_ &= shakes | (ripe & (calm_s <= self.hold_s))
+        begins = ~open_ & (times >= 1.0)
+        state["onset_at"][at] = np.where(
+            begins, rows.measured_at, np.where(open_, onset_at, _NEVER)
+        )
+        state["calm_s"][at] = calm_s
+        peak = np.where(begins, moved, np.maximum(state["peak"][at], moved))
+        state["peak"][at] = np.where(ripe, state["peak"][at], peak)
+        noise = np.sqrt(state["usual"][at])
+        state["noise"][at] = np.where(begins, noise, state["noise"][at])
+        early = begins | (open_ & ~ripe)
+        score = np.where(early, np.minimum(times, _JUST_BELOW), times)
+        return np.where(ripe & open_ & shakes, np.maximum(times, 1.0), score)
 
     def explain(self, crossing: Crossing, state: State, fixed: Fixed) -> Said:
         values: Values = {"times": rounded(crossing.score * self.ratio, 2)}
-        return Said(Phrase(text=SHAKING, values=values), evidence_of(crossing))
+        onset_at = int(state["onset_at"][crossing.at])
+        evidence = evidence_of(
+            crossing,
+            onset_at=onset_at if onset_at != _NEVER else crossing.measured_at,
+            amplitude=max(float(state["peak"][crossing.at]), _FLOOR_GAL),
+            noise=float(state["noise"][crossing.at]),
+        )
+        return Said(Phrase(text=SHAKING, values=values), evidence)
 
     def associate(
         self,
@@ -127,4 +176,12 @@ class Earthquake(Associated):
         before: Mapping[str, Statement],
         now_at: int,
     ) -> list[Statement]:
-        return associated(votes, network, before, self.stations)
+        return associated(
+            votes,
+            network,
+            before,
+            now_at,
+            needed=self.stations,
+            limit=self.limit,
+            doubt=self.doubt,
+        )
