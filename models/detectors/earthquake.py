@@ -62,7 +62,17 @@ class Earthquake(Associated):
     card = (
         "Earthquakes on accelerometers (Gal, about 30 samples/s or more). Per axis a recursive "
         "STA/LTA on the squared acceleration without its offset (Allen 1978; Withers et al. 1998, "
-        "doi:10.1785/BSSA0880010095), each sample clipped so that a single spike is no quake. "
+        "doi:10.1785/BSSA0880010095), each sample clipped so that a single blow is no quake; an "
+        "axis votes once it has shaken for 1 s. Stations are joined on the clock of arrivals (each "
+        "device's least lag), so that wrong clocks do no harm. Every place on a grid of sources is "
+        "tried: travel times at 6.5 km/s, amplitudes of the first second that fall with the square "
+        "of distance, no nearer station that stayed quiet. The score says by how many decades one "
+        "wave explains this better than chance, given how often each station began to shake by "
+        "itself in the last minutes: orange takes three stations and a score of 6.4, yellow two "
+        "and 4. So restless stations need company. In `detect` there is no association: each axis "
+        "is judged alone, and any lorry triggers one. Null: any three stations within their travel "
+        "times. Says nothing of size; a source far outside the network is placed badly. A station "
+        "whose clock is set back is out for two minutes or more. Cold start 20 s."
     )
 
     def __init__(
@@ -121,13 +131,16 @@ class Earthquake(Associated):
         # While little was seen the usual energy is the plain mean of it, and nothing is clipped.
         young = seen_s < self.long_s / 2
         squared = np.where(young, squared, np.minimum(squared, _CLIP * usual))
+        most = np.sqrt(_CLIP * usual)
         long = -np.expm1(-passed_s / self.long_s)
         mean = passed_s / np.maximum(seen_s, 1e-9)
         usual = usual + np.where(young, mean, long) * (squared - usual)
         usual = np.maximum(usual, _FLOOR_GAL**2)
         energy = state["energy"][at]
         energy = energy - np.expm1(-passed_s / self.short_s) * (squared - energy)
-        state["offset"][at] = offset - np.expm1(-passed_s / _OFFSET_S) * moved
+        # A blow does not move the offset: it would seem to shake until that has come back.
+        step = np.where(young, moved, np.clip(moved, -most, most))
+        state["offset"][at] = offset - np.expm1(-passed_s / _OFFSET_S) * step
         state["usual"][at], state["energy"][at], state["observed_s"][at] = usual, energy, seen_s
         times = np.where(young, np.nan, energy / usual / self.ratio)
         return Scores(self._sustained(rows, state, times, np.abs(moved), passed_s))
