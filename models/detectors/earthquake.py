@@ -151,25 +151,23 @@ class Earthquake(Associated):
         """The ratio; below 1 until it has shaken for long enough, from then 1 until it calms."""
         at = rows.at
         onset_at, shakes = state["onset_at"][at], times >= _KEPT
-        open_ = onset_at != _NEVER
-        if not open_.any() and not (times >= 1.0).any():
+        begun = onset_at != _NEVER
+        if not begun.any() and not (times >= 1.0).any():
             return times
         calm_s = np.where(shakes, 0.0, state["calm_s"][at] + passed_s)
-        old_s = np.where(open_, (rows.measured_at - onset_at) / SECOND, 0.0)
-        ripe = open_ & (old_s >= self.sustained_s)
-        open_ &= shakes | (ripe & (calm_s <= self.hold_s))
-        begins = ~open_ & (times >= 1.0)
-        state["onset_at"][at] = np.where(
-            begins, rows.measured_at, np.where(open_, onset_at, _NEVER)
-        )
-        state["calm_s"][at] = calm_s
+        ripe = begun & (rows.measured_at - onset_at >= self.sustained_s * SECOND)
+        goes_on = begun & (shakes | (ripe & (calm_s <= self.hold_s)))
+        begins = ~goes_on & (times >= 1.0)
+        early = begins | (goes_on & ~ripe)
+        # What is not shaking keeps its state as it was: it may not depend on who else is here.
+        onset_at = np.where(goes_on, onset_at, _NEVER)
+        state["onset_at"][at] = np.where(begins, rows.measured_at, onset_at)
+        state["calm_s"][at] = np.where(goes_on, calm_s, 0.0)
         peak = np.where(begins, moved, np.maximum(state["peak"][at], moved))
-        state["peak"][at] = np.where(ripe, state["peak"][at], peak)
-        noise = np.sqrt(state["usual"][at])
-        state["noise"][at] = np.where(begins, noise, state["noise"][at])
-        early = begins | (open_ & ~ripe)
+        state["peak"][at] = np.where(early, peak, state["peak"][at])
+        state["noise"][at] = np.where(begins, np.sqrt(state["usual"][at]), state["noise"][at])
         score = np.where(early, np.minimum(times, _JUST_BELOW), times)
-        return np.where(ripe & open_ & shakes, np.maximum(times, 1.0), score)
+        return np.where(ripe & goes_on & shakes, np.maximum(times, 1.0), score)
 
     def explain(self, crossing: Crossing, state: State, fixed: Fixed) -> Said:
         values: Values = {"times": rounded(crossing.score * self.ratio, 2)}
