@@ -14,15 +14,19 @@ from pathlib import Path
 
 import msgspec
 
-from bench.skill import bearing, earthquake, pressure, tide_gauge
+from bench.skill import bearing, earthquake, flood, pressure, rain, tide_gauge
 from bench.skill.recordings import Result
 
 ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "skill.md"
+MARK = "<!-- scripts/bench models --write -->"
 KINDS = {
     "earthquake": earthquake,
     "tide-gauge": tide_gauge,
     "bottom-pressure": pressure,
     "bearing": bearing,
+    "flood": flood,
+    "rain": rain,
 }
 
 
@@ -34,6 +38,13 @@ def table(found: list[Result]) -> str:
         beside = ", ".join(f"{name.replace('_', ' ')} {v}" for name, v in one["beside"].items())
         lines.append(f"| {one['case']} | {value} {one['unit']} | {one['n']} | {beside} |")
     return "\n".join(lines)
+
+
+def write(found: list[Result]) -> None:
+    """Replace the table between the marks of docs/skill.md."""
+    before, _, rest = PAGE.read_text("utf-8").partition(MARK)
+    _, _, after = rest.partition(MARK)
+    PAGE.write_text(f"{before}{MARK}\n{table(found)}\n{MARK}{after}", "utf-8")
 
 
 def main() -> None:
@@ -51,6 +62,8 @@ def main() -> None:
         began = time.monotonic()
         found += KINDS[kind].results(data, quick=chosen.quick)
         print(f"{kind}: {time.monotonic() - began:.0f} s", file=sys.stderr)
+    if chosen.write:
+        write(found)
     print(msgspec.json.encode(found).decode() if chosen.json else table(found))
 
 
