@@ -71,7 +71,7 @@ def sample(detector: Detector, *, rows: int = 300, seed: int = 1) -> Sample:
     rose; everything else stays high.
     """
     random = np.random.default_rng(seed)
-    watched = _series_of(detector)
+    watched = series_of(detector)
     columns = []
     for index, one in enumerate(watched):
         steps = np.full(rows, one.interval_s)
@@ -90,7 +90,8 @@ def sample(detector: Detector, *, rows: int = 300, seed: int = 1) -> Sample:
     return Sample(watched, place[order], measured_at[order], value[order])
 
 
-def _series_of(detector: Detector) -> tuple[Watched, ...]:
+def series_of(detector: Detector) -> tuple[Watched, ...]:
+    """Two series of each quantity that the detector takes, one called even and one uneven."""
     found = []
     for index, name in enumerate(sorted(detector.quantities) or [""]):
         usual, large = size_of(name)
@@ -107,6 +108,7 @@ def _series_of(detector: Detector) -> tuple[Watched, ...]:
 
 
 def size_of(name: str) -> tuple[float, float]:
+    """A usual value of a quantity and the size of something large, in its canonical unit."""
     if name in _SIZES:
         return _SIZES[name]
     quantity = QUANTITIES[name]
@@ -177,7 +179,7 @@ def _every(given: Sample) -> NDArray[np.intp]:
 def check_card(make: Make) -> None:
     """Plain parameters, a name, known quantities, ordered limits and a card are there."""
     detector = make()
-    refuse_card(detector, _series_of(detector))
+    refuse_card(detector, series_of(detector))
 
 
 def refuse_card(detector: Detector, watched: Sequence[Watched]) -> None:
@@ -364,7 +366,7 @@ def check_cost(make: Make) -> None:
 
 def _steps_of_a_round(detector: Detector, count: int) -> int:
     """Instructions of Python that the fourth round of quiet readings takes."""
-    model = _series_of(detector)[0]
+    model = series_of(detector)[0]
     watched = [msgspec.structs.replace(model, id=f"{i:04}") for i in range(count)]
     usual, large = size_of(model.quantity)
     place = np.arange(count)
