@@ -107,7 +107,8 @@ def numpy_pass(count: int, least_s: float) -> float:
 
 def half_space_trees(least_s: float) -> float:
     """River's default: 10 trees of height 8 over one value between 0 and 1."""
-    model, random = HalfSpaceTrees(seed=1), np.random.default_rng(1)
+    model: Any = HalfSpaceTrees(seed=1)
+    random = np.random.default_rng(1)
 
     def reading() -> int:
         for value in random.random(50).tolist():
