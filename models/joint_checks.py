@@ -9,7 +9,9 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from models.artefacts import LEAST_KEY_BYTES
 from models.bank import Outcome
+from models.binding import Binding
 from models.check_suite import (
     CheckFailed,
     joined,
@@ -20,9 +22,13 @@ from models.check_suite import (
 )
 from models.detector import Watched
 from models.joint import Joint, Recording, until
+from models.learned import Learned, sealed
 from models.runner import Runner
+from models.tenths import Tenths
+from records.errors import ArtefactRefused
 from records.levels import Level
 from records.quantities import QUANTITIES
+from records.settings import Secret
 from records.times import DAY, SECOND, text
 
 MakeJoint = Callable[[str, str], Joint]
@@ -249,6 +255,26 @@ def check_threshold(make: MakeJoint) -> None:
     same(first, run(detector, given), np.arange(len(first.score)), "shown the same twice")
 
 
+def check_trained(make: MakeJoint) -> None:
+    """What `fit` returns is what `learns` says, and an artefact of it can be made and opened."""
+    given = _given(make)
+    detector = make(fit_until(given), TARGET)
+    at = until(fit_until(given)) or 0
+    recording = given.take(given.measured_at <= at)
+    model = detector.fit(recording, at)
+    if detector.learns is None:
+        if model is not True:
+            raise CheckFailed("the detector learns, and `learns` does not say what")
+        return
+    if not isinstance(model, detector.learns):
+        raise CheckFailed(f"fit gives a {type(model).__name__}, not what `learns` says")
+    learned = Learned(Binding(detector, given.watched), model, Tenths.of(np.arange(10.0)))
+    try:
+        sealed(learned, recording, "train it", Secret("k" * LEAST_KEY_BYTES))
+    except (ArtefactRefused, TypeError) as error:
+        raise CheckFailed(f"no artefact of its model: {error}") from error
+
+
 JOINT_CHECKS: tuple[Callable[[MakeJoint], None], ...] = (
     check_card,
     check_no_look_ahead,
@@ -261,5 +287,6 @@ JOINT_CHECKS: tuple[Callable[[MakeJoint], None], ...] = (
     check_sign,
     check_constant,
     check_threshold,
+    check_trained,
     check_input_is_kept,
 )

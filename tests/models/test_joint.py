@@ -37,6 +37,7 @@ class Level(FloodForecast):
 
     memory_s = 6 * 3600.0
     training_s = 0.0
+    learns = None  # type: ignore[assignment]
 
     def fits(self, first_at: int) -> Iterator[int]:
         yield until(self.fit_until) or first_at - 1
@@ -147,6 +148,15 @@ class Overflows(Level):
             return Judged(judged.score / np.float64((recording.place == 2).any()))
 
 
+class LearnsSomethingElse(Level):
+    """Learns what no artefact can hold."""
+
+    learns = dict  # type: ignore[assignment]
+
+    def fit(self, recording: Recording, at: int) -> Any:
+        return {"mean": recording.value.mean()}
+
+
 FAULTS: list[tuple[type[Level], Callable[[MakeJoint], None]]] = [
     (LooksAhead, joint_checks.check_no_look_ahead),
     (DependsOnBatch, joint_checks.check_batch_size),
@@ -159,6 +169,7 @@ FAULTS: list[tuple[type[Level], Callable[[MakeJoint], None]]] = [
     (Positional, joint_checks.check_series_order),
     (WarnsInTraining, joint_checks.check_training),
     (WarnsInTraining, joint_checks.check_short),
+    (LearnsSomethingElse, joint_checks.check_trained),
     (WritesInput, joint_checks.check_input_is_kept),
 ]
 
