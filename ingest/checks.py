@@ -21,8 +21,8 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest import climatology
 from ingest.attenuation import Attenuation
+from ingest.climatology import Seasons
 from ingest.limits import MOST_REPEATS, LimitTable
 from ingest.neighbours import Neighbours
 from ingest.qartod import AHEAD
@@ -86,8 +86,13 @@ class Checks:
             self._seen = np.append(self._seen, np.zeros(more, np.int64))
             self._run = np.append(self._run, np.zeros(more, np.int64))
             self._last = np.vstack([self._last, np.full((more, _BEFORE), np.nan)])
+        size = len(self._newest)
+        self._seasons = Seasons(limits.climatology, size)
+        self._inner = np.full(size, -np.inf), np.full(size, np.inf)
+        for series, span in limits.suspect.items():
+            self._inner[0][series], self._inner[1][series] = sorted(span)
         self._attenuation.use(limits.attenuated, self._newest != _NEVER)
-        self._neighbours.use(limits.neighbour, len(self._newest))
+        self._neighbours.use(limits.neighbour, size)
 
     def history(self, series: Iterable[int]) -> dict[int, list[int]]:
         """Of which series how many stored rows say all that is remembered, by that number."""
@@ -118,7 +123,7 @@ class Checks:
         ahead = rows.measured_at > rows.received_at + AHEAD
         checks[out] |= np.uint16(Check.GROSS_RANGE)
         checks[ahead] |= np.uint16(Check.CLOCK)
-        self._seasons(rows, checks)
+        unknown = self._spans(rows, checks)
         evaluated = np.zeros(len(rows), np.bool_)
         able = np.flatnonzero(~(rows.late | ahead))
         if len(able):
@@ -129,7 +134,7 @@ class Checks:
                 evaluated[order] = True
                 self._compare(runs, checks, evaluated)
                 self._look_around(rows, order, arrival, checks, evaluated)
-        flag = np.where(evaluated, Flag.GOOD, Flag.NOT_EVALUATED).astype(np.uint8)
+        flag = np.where(evaluated & ~unknown, Flag.GOOD, Flag.NOT_EVALUATED).astype(np.uint8)
         flag[checks & _DOUBTING != 0] = Flag.SUSPECT
         flag[out] = Flag.FAIL
         return Verdict(flag, checks)
@@ -155,11 +160,18 @@ class Checks:
             checks[order[hit]] |= np.uint16(check)
             evaluated[order[unsure]] = False
 
-    def _seasons(self, rows: ReadingBatch, checks: NDArray[np.uint16]) -> None:
-        for series, seasons in self._limits.climatology.items():
-            here = np.flatnonzero(rows.series == series)
-            found = climatology.judge(rows.measured_at[here], rows.value[here], seasons)
-            checks[here[found >= Flag.SUSPECT]] |= np.uint16(Check.CLIMATOLOGY)
+    def _spans(self, rows: ReadingBatch, checks: NDArray[np.uint16]) -> Bools:
+        """What looks at no other row, beside the range: which rows no season is for."""
+        number, value = rows.series, rows.value
+        if self._limits.suspect:
+            doubted = (value < self._inner[0][number]) | (value > self._inner[1][number])
+            checks[doubted] |= np.uint16(Check.GROSS_RANGE)
+        if not self._limits.climatology:
+            return np.zeros(len(rows), np.bool_)
+        found = self._seasons.judge(number, rows.measured_at, value)
+        checks[found >= Flag.SUSPECT] |= np.uint16(Check.CLIMATOLOGY)
+        unknown: Bools = found == Flag.NOT_EVALUATED
+        return unknown
 
     def _follows(self, series: NDArray[np.int32], measured_at: Ints) -> Bools:
         """Which of these sorted rows are newer than all before them of their series."""

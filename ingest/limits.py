@@ -16,7 +16,7 @@ from ingest import attenuation, neighbours
 from records.errors import BadMessage
 from records.network import Series
 from records.quantities import conversion
-from records.rules import MOST_REPEATS, Neighbour, Rules, Season, Tests, shipped
+from records.rules import MOST_REPEATS, Neighbour, Rules, Season, Span, Tests, shipped
 from store.registry import Registry
 
 __all__ = ["MOST_REPEATS", "LimitTable", "gap_s", "table"]
@@ -26,7 +26,8 @@ __all__ = ["MOST_REPEATS", "LimitTable", "gap_s", "table"]
 class LimitTable:
     """Arrays by series number, in each series' unit; infinite or 0 where a check does not apply.
 
-    `climatology`, `attenuated` and `neighbour` hold the rules of the series that have any.
+    `suspect` (the inner span of the gross range), `climatology`, `attenuated` and `neighbour` hold
+    the rules of the series that have any.
     """
 
     low: NDArray[np.float64]
@@ -35,6 +36,7 @@ class LimitTable:
     rate: NDArray[np.float64]
     repeats: NDArray[np.int64]
     gap_s: NDArray[np.float64]
+    suspect: dict[int, Span] = field(default_factory=dict)
     climatology: dict[int, tuple[Season, ...]] = field(default_factory=dict)
     attenuated: dict[int, attenuation.Rule] = field(default_factory=dict)
     neighbour: dict[int, neighbours.Rule] = field(default_factory=dict)
@@ -56,7 +58,9 @@ class LimitTable:
 
     def fill(self, number: int, tests: Tests, series: Series) -> None:
         if tests.gross_range:
-            self.low[number], self.high[number] = tests.gross_range.fail
+            self.low[number], self.high[number] = sorted(tests.gross_range.fail)
+            if tests.gross_range.suspect:
+                self.suspect[number] = tests.gross_range.suspect
         if tests.spike:
             self.spike[number] = tests.spike.suspect
         if tests.rate_of_change:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest import climatology
+from ingest.climatology import Seasons
 from ingest.limits import gap_s
 from ingest.windows import deviates_less, median, ranges
 from records.levels import Check, Flag
@@ -124,11 +124,10 @@ def _gross_range(rows: _Rows) -> Flags:
 
 
 def _climatology(rows: _Rows) -> Flags:
-    flag = np.zeros(len(rows.at), np.uint8)
-    for place, one in enumerate(rows.stretches):
-        if one.tests.climatology:
-            flag[rows.of([place])] = climatology.judge(one.at, one.value, one.tests.climatology)
-    return flag
+    rules = {n: one.tests.climatology for n, one in enumerate(rows.stretches)
+             if one.tests.climatology}  # fmt: skip
+    number = np.repeat(np.arange(len(rows.sizes), dtype=np.int32), rows.sizes)
+    return Seasons(rules, len(rows.sizes)).judge(number, rows.at, rows.value)
 
 
 def _or(number: float | None, other: float) -> float:

@@ -12,12 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ingest import qartod
 from ingest.checks import HISTORY, Checks
 from ingest.limits import LimitTable
 from records.levels import Check, Flag
 from records.network import Series
 from records.readings import ReadingBatch, concatenate
-from records.rules import Season
+from records.rules import GrossRange, Rules, Season, Tests
 from records.times import SECOND
 
 RANGE, SPIKE, RATE, FLAT, CLOCK = (
@@ -265,4 +266,19 @@ def test_a_value_against_its_season_is_suspect_and_never_fails() -> None:
     # The start is a November night, 22:13.
     limits.climatology[1] = (Season(month=(11, 11), hour=(22, 22), suspect=(0, 5), fail=(0, 6)),)
     rows = batch([(1, 0, 0, 9, False), (1, 1, 1, 5, False), (1, 3600, 3600, 9, False)])
-    assert judge(rows, limits) == [(3, Check.CLIMATOLOGY), (1, 0), (1, 0)]
+    # For the next hour there is no season: nobody can say.
+    assert judge(rows, limits) == [(3, Check.CLIMATOLOGY), (1, 0), (2, 0)]
+
+
+def test_a_value_in_the_outer_part_of_the_range_is_suspect_live_as_in_the_end() -> None:
+    span = GrossRange(fail=(100, -10), suspect=(50, 0))
+    series = Series(id="a", station="s", device="d", quantity="stage", unit="m")
+    rules = Rules(version="x", series={"a": Tests(gross_range=span, off=("spike", "gap"))})
+    limits = LimitTable.of([(1, series)], rules)
+    rows = values(-10.5, -10, -0.5, 0, 50, 51, 100, 101)
+    final = qartod.judge(
+        [qartod.Stretch(rows.measured_at, rows.received_at, rows.value, rules.of(series))]
+    )[Check.GROSS_RANGE].tolist()
+    live = judge(rows, replace(limits, rate=limits.rate * 1e9))
+    assert [flag for flag, _ in live if flag > 2] == [flag for flag in final if flag > 2]
+    assert [bool(checks & RANGE) for _, checks in live] == [flag > 2 for flag in final]
