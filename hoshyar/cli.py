@@ -105,6 +105,23 @@ def detect(
 
 
 @app.command()
+def why(
+    station: Annotated[str, typer.Argument(help="Id of the station.")],
+    time: Annotated[str, typer.Argument(metavar="TIME", help="RFC 3339, or `now`.")],
+    data: Data = None,
+    as_json: AsJson = False,
+    hours: Annotated[
+        float, typer.Option(help="How far back to begin, for detectors that remember.")
+    ] = 24.0,
+) -> None:
+    """Say why it warned at a station and time, or why it did not."""
+    from hoshyar.why import as_text, why
+
+    found = why(station, time, data, hours)
+    print(json.dumps(found, indent=2, ensure_ascii=False) if as_json else as_text(found))
+
+
+@app.command()
 def detectors(as_json: AsJson = False) -> None:
     """List the detectors."""
     from models.catalogue import describe

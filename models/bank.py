@@ -64,6 +64,24 @@ class Outcome:
     crossings: list[tuple[int, Crossing, Said]]
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How one series of a bank stands after its last scored reading.
+
+    up, keep  limits on the score for yellow, orange, red: to reach the level, and to keep it
+    ripe      False while there is not enough history: the level stays green
+    """
+
+    watched: Watched
+    measured_at: int | None
+    score: float | None
+    p_value: float | None
+    level: Level
+    up: tuple[float, ...]
+    keep: tuple[float, ...]
+    ripe: bool
+
+
 class Bank:
     """One detector over many series; `place` is the index in `watched`."""
 
@@ -75,6 +93,7 @@ class Bank:
         self._fixed = {n: _sealed(a) for n, a in detector.fixed(self.watched).items()}
         self._limits = detector.limits(self.watched)
         self._lowest = self._limits.up.min(axis=1)
+        self._traced: Floats | None = None
         ranges = [_plausible(w) for w in self.watched]
         self._bounded = any(np.isfinite(ranges).ravel())
         self._low, self._high = np.array(ranges, np.float64).reshape(-1, 2).T.copy()
@@ -103,7 +122,30 @@ class Bank:
                 self.forget(place[rows][afresh[rows]])
             self._round(rows, place[rows], measured_at[rows], value[rows], out)
         out.crossings.sort(key=lambda crossing: crossing[0])
+        if self._traced is not None:
+            scored = np.flatnonzero(out.scored)
+            self._traced[:, place[scored]] = out.score[scored], out.p_value[scored]
         return out
+
+    def trace(self) -> None:
+        """Keep the last score of each series from now on, for `standing`."""
+        self._traced = np.full((2, len(self.watched)), np.nan)
+
+    def standing(self, seat: int) -> Standing:
+        """How a series stands; without `trace` its score is not known."""
+        level = int(self.state["bank_level"][seat])
+        newest_at, first_at = (int(self.state[f"bank_{n}_at"][seat]) for n in ("newest", "first"))
+        score, p_value = (None, None) if self._traced is None else self._traced[:, seat].tolist()
+        return Standing(
+            watched=self.watched[seat],
+            measured_at=None if newest_at == _NEVER else newest_at,
+            score=None if score is None or np.isnan(score) else score,
+            p_value=None if p_value is None or np.isnan(p_value) else p_value,
+            level=Level(level),
+            up=tuple(self._limits.up[seat].tolist()),
+            keep=tuple(self._limits.keep[seat].tolist()),
+            ripe=newest_at - first_at >= self.detector.cold_start_s * SECOND,
+        )
 
     def forget(self, place: NDArray[np.intp]) -> None:
         """Start series afresh."""

@@ -6,7 +6,7 @@ them on a fixed grid, so that the same arrivals in any chunks give the same warn
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from models import atwork
 from models.association import Associated
 from models.atwork import AtWork
-from models.bank import Bank
+from models.bank import Bank, Standing
 from models.binding import Binding, to_canonical
+from models.detector import Detector
 from models.hearing import Hearing
 from models.joint import Joint
 from models.joint_sources import JointSources
@@ -113,6 +114,27 @@ class Engine:
         """What the trained models did with the rows since this was asked last."""
         runners = (b.runner for b in self._banks if isinstance(b, Following))
         return [s for r in runners if isinstance(r, Remembering) for s in seen(r)]
+
+    def trace(self) -> None:
+        """Keep what `watching` is asked for."""
+        for bank in self._banks:
+            if isinstance(bank, Bank):
+                bank.trace()
+
+    def watching(self, station: str) -> Iterator[tuple[Detector, list[Standing], Sources]]:
+        """The detectors that look at a station, how its series stand, and what is said of them.
+
+        A detector of several series together has no standing of a single one.
+        """
+        for bank, source in zip(self._banks, self._sources, strict=True):
+            own = [seat for seat, w in enumerate(bank.watched) if w.station == station]
+            if own:
+                known = [bank.standing(seat) for seat in own] if isinstance(bank, Bank) else []
+                yield bank.detector, known, source
+
+    def silent(self, series: str) -> bool:
+        """True where the series has been silent for too long."""
+        return series in self._ids and bool(self._silence.silent[self._ids.index(series)])
 
     def levels(self) -> dict[str, Level]:
         """What each source that has spoken says now, by source."""

@@ -69,6 +69,11 @@ class Sources:
         self.current: dict[str, HazardWarning] = {}
 
     @property
+    def detector(self) -> str:
+        """The name of what speaks."""
+        return self._detector.name
+
+    @property
     def hears(self) -> bool:
         """Does its detector ask what was heard of each series?"""
         return isinstance(self._detector, Associated) and self._detector.hears
@@ -200,6 +205,10 @@ class AssociatedSources(Sources):
         self._silent: set[str] = set()
         self._statements: dict[bool, dict[str, Statement]] = {False: {}, True: {}}
         self._heard: tuple[Hearing, Mapping[int, int]] | None = None
+
+    def stated(self) -> list[Statement]:
+        """What stands, also where it is green, of real series and then of simulated ones."""
+        return [s for world in (False, True) for s in self._statements[world].values()]
 
     def listen(self, hearing: Hearing, places: Mapping[int, int]) -> None:
         """Let votes say what was heard of their series; `places` there, by seat."""

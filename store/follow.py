@@ -54,9 +54,18 @@ class _Header:
     samples: int
 
 
-def positions(db: Database) -> dict[int, int]:
-    """The last batch of each worker: where one starts who follows only what comes from now on."""
-    rows = db.run("SELECT number, last_batch FROM worker")
+def positions(db: Database, *, before_at: int | None = None) -> dict[int, int]:
+    """The last batch of each worker: where one starts who follows only what comes from now on.
+
+    With `before_at` the last one that arrived before it; 0 where none did.
+    """
+    if before_at is None:
+        return dict(db.run("SELECT number, last_batch FROM worker"))
+    rows = db.run(
+        "SELECT w.number, coalesce((SELECT max(b.number) FROM batch b WHERE b.worker = w.number"
+        " AND b.received_at < %s), 0) FROM worker w",
+        (to_datetime(before_at),),
+    )
     return dict(rows)
 
 
