@@ -141,7 +141,8 @@ def why(db: Database, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mo
 
 
 def stand(found: dict[str, Any], series: str) -> dict[str, Any]:
-    [one] = [s for s in found["stands"] if s["series"] == series]
+    stands: list[dict[str, Any]] = found["stands"]
+    [one] = [s for s in stands if s["series"] == series]
     return one
 
 
