@@ -2,153 +2,60 @@
 
 A publisher, a broker, ingest and PostgreSQL share this machine, as they would a small server.
 Beside it, in the same run: a paho subscriber that only counts, and binary COPY of the same rows.
+The cases `poison` and `repeats` are `bench.trouble`'s.
 The case `overload` (see `bench.overload`) fails where something receipted is lost or not drained.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import select
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any
+from statistics import mean
+from typing import Any
 
 import msgspec
 
-from bench import overload, publisher, scaling
-from bench.child import started
-from bench.servers import KINDS, MOSQUITTO, broker, database, network
-from ingest.intake import Arrival, Intake
+from bench import overload, scaling, trouble
+from bench.runs import Run, copied, only_counted, through_ingest
+from bench.servers import KINDS, MOSQUITTO, broker, database
 from records.ports import free_port
-from records.times import DAY, SECOND
-from store import registry, stages
-from store.binary import STORED, pack
-from store.connection import connect
 from store.embedded import EmbeddedServer
-from store.figures import figures
 
 READINGS_A_MESSAGE = (1, 10, 50)
-CASES = (*map(str, READINGS_A_MESSAGE), "workers", "overload")
-# Enough for some seconds each on two cores; a broker's queue holds the lead without losing any.
+CASES = (*map(str, READINGS_A_MESSAGE), *trouble.TROUBLES, "workers", "overload")
+# Enough for some seconds each on two cores.
 MESSAGES = {1: 150_000, 10: 60_000, 50: 20_000}
-LEAD_BYTES = 6_000_000
-WAIT_S = 300.0
+# In turns, so that both sides of a ratio have their share of what else the machine does.
+ROUNDS = 2
 
 
-@dataclass(frozen=True)
-class Run:
-    """How fast, and what a message cost the process that took it."""
-
-    messages_per_s: float
-    cpu_us_a_message: float
-
-
-def cpu_s(pid: int) -> float:
-    """Processor time of a process so far, seconds."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def play(port: int, messages: int, readings: int, pid: int, taken: Callable[[], int]) -> Run:
-    """Publish and wait until all messages are taken; `taken` says how many are."""
-    lead = LEAD_BYTES // len(publisher.payload(0, readings, 0.0))
-    arguments = ("127.0.0.1", str(port), str(messages), str(readings))
-    with started("bench.publisher", *arguments) as sender:
-        assert sender.stdin
-        assert sender.stdout
-        sender.stdout.readline()
-        began_s, began_cpu_s = time.monotonic(), cpu_s(pid)
-        done = 0
-        while done < messages:
-            allow(sender.stdin, done + lead)
-            time.sleep(0.02)
-            done = taken()
-            if time.monotonic() - began_s > WAIT_S:
-                raise SystemExit(f"bench: only {done} of {messages} messages were taken")
-        spent_s = time.monotonic() - began_s
-        return Run(messages / spent_s, (cpu_s(pid) - began_cpu_s) / messages * 1e6)
-
-
-def allow(pipe: IO[str], messages: int) -> None:
-    with suppress(BrokenPipeError):  # it may have sent everything and be gone
-        pipe.write(f"{messages}\n")
-        pipe.flush()
-
-
-def through_ingest(dsn: str, port: int, messages: int, readings: int) -> Run:
-    """From the publisher into the store."""
-    with (
-        started("ingest", HOSHYAR_DSN=dsn, HOSHYAR_BROKER=f"mqtt://127.0.0.1:{port}") as stage,
-        connect(dsn, stage="bench") as db,
-    ):
-        while [s.state for s in stages.all(db)] != ["running"]:
-            time.sleep(0.05)
-        return play(
-            port,
-            messages,
-            readings,
-            stage.pid,
-            lambda: figures(db, 0).readings_stored // readings,
-        )
-
-
-def only_counted(port: int, messages: int, readings: int) -> Run:
-    """From the publisher to a subscriber that does nothing."""
-    with started("bench.counter", "127.0.0.1", str(port)) as counter:
-        assert counter.stdout
-        counter.stdout.readline()
-        pipe = counter.stdout.fileno()
-        count = 0
-
-        def taken() -> int:
-            nonlocal count
-            if select.select([pipe], [], [], 0)[0]:
-                lines = os.read(pipe, 65536).split()
-                count = int(lines[-1]) if lines else count
-            return count
-
-        return play(port, messages, readings, counter.pid, taken)
-
-
-def copied(dsn: str, messages: int, readings: int) -> float:
-    """Rows a second of COPY, from memory, into the table with its key."""
-    known = registry.Registry.of(network())
-    start_s = float(int(time.time()))
-    arrivals = [
-        Arrival(
-            f"hoshyar/v1/bench/{publisher.device(n)}/readings",
-            publisher.payload(n, readings, start_s),
-            int(start_s * SECOND),
-        )
-        for n in range(messages)
-    ]
-    data = pack(Intake(known).take(arrivals).readings, 0, 1)
-    with connect(dsn, stage="bench") as db:
-        day = int(start_s * SECOND) // DAY
-        db.flavour.make_ready(db, [day, day + 1], day)
-        began_s = time.monotonic()
-        db.copy_in(f"COPY reading ({', '.join(STORED)}) FROM STDIN (FORMAT BINARY)", data)
-        return messages * readings / (time.monotonic() - began_s)
-
-
-def measure(server: str, folder: Path, kind: str, messages: int, readings: int) -> list[Any]:
+def measure(
+    server: str, folder: Path, kind: str, messages: int, readings: int, rounds: int
+) -> list[Any]:
     """The records of one case on one broker."""
     name = f"bench_{kind}_{readings}"
-    port = free_port()
-    with ExitStack() as stack:
-        stack.enter_context(broker(kind, folder, port))
-        dsn = stack.enter_context(database(server, name))
-        count = only_counted(port, messages, readings)
-        run = through_ingest(dsn, port, messages, readings)
-    with database(server, f"{name}_copy") as dsn:
-        copy = copied(dsn, messages, readings)
-    return records(kind, messages, readings, run, count, copy)
+    runs: dict[str, list[Run]] = {"count": [], "ingest": [], "copy": []}
+    for _ in range(rounds):
+        port = free_port()
+        with broker(kind, folder, port), database(server, name) as dsn:
+            runs["count"].append(only_counted(port, messages, readings))
+            runs["ingest"].append(through_ingest(dsn, port, messages, readings))
+        with database(server, f"{name}_copy") as dsn:
+            runs["copy"].append(copied(dsn, messages, readings))
+    n = messages * readings * rounds
+    return records(kind, readings, n, {name: average(x) for name, x in runs.items()})
+
+
+def average(runs: Sequence[Run]) -> Run:
+    """As if they had been one run."""
+    return Run(
+        len(runs) / sum(1 / run.messages_per_s for run in runs),
+        mean(run.cpu_us_a_message for run in runs),
+        mean(run.backend_us_a_message for run in runs),
+    )
 
 
 def measured(
@@ -160,8 +67,12 @@ def measured(
         return [two_workers(server, part)]
     if case == "overload":
         return [overload.measure(server, folder, brokers[0], quick=quick)]
-    messages = MESSAGES[int(case)] // part
-    return [x for kind in brokers for x in measure(server, folder, kind, messages, int(case))]
+    if case in trouble.TROUBLES:
+        return [trouble.record(server, folder, brokers[0], case, part)]
+    messages, rounds = MESSAGES[int(case)] // part, 1 if quick else ROUNDS
+    return [
+        x for kind in brokers for x in measure(server, folder, kind, messages, int(case), rounds)
+    ]
 
 
 def two_workers(server: str, part: int) -> dict[str, Any]:
@@ -180,25 +91,47 @@ def two_workers(server: str, part: int) -> dict[str, Any]:
     }
 
 
-def records(
-    kind: str, messages: int, readings: int, run: Run, count: Run, copy: float
-) -> list[dict[str, Any]]:
+def records(kind: str, readings: int, n: int, runs: dict[str, Run]) -> list[dict[str, Any]]:
+    """The rate, what a reading costs, and both as ratios. `n` readings were stored."""
     plain = kind == "mosquitto" or not MOSQUITTO
     case = f"{readings} a message" + ("" if plain else ", embedded broker")
-    common = {"id": "P1", "broker": kind, "n": messages * readings}
-    speed = {
-        "case": case,
-        "value": round(run.messages_per_s * readings),
-        "unit": "readings/s",
-        "beside": {"copy": round(copy), "count_only": round(count.messages_per_s * readings)},
+    common = {"id": "P1", "broker": kind, "n": n}
+    count, run, copy = runs["count"], runs["ingest"], runs["copy"]
+    rates = {name: round(x.messages_per_s * readings) for name, x in runs.items()}
+    costs = {
+        "ingest": round(run.cpu_us_a_message / readings, 2),
+        "backend": round(run.backend_us_a_message / readings, 2),
+        "copy": round(copy.backend_us_a_message / readings, 2),
+        "count_only": round(count.cpu_us_a_message / readings, 2),
     }
-    cost = {
-        "case": f"{case}, CPU of ingest",
-        "value": round(run.cpu_us_a_message / readings, 2),
-        "unit": "us/reading",
-        "beside": {"count_only": round(count.cpu_us_a_message / readings, 2)},
-    }
-    return [common | speed, common | cost]
+    found = (
+        (
+            case,
+            rates["ingest"],
+            "readings/s",
+            {"copy": rates["copy"], "count_only": rates["count"]},
+        ),
+        (
+            f"{case}, rate against counting",
+            round(run.messages_per_s / count.messages_per_s, 2),
+            "x count_only",
+            {"ingest": rates["ingest"], "count_only": rates["count"]},
+        ),
+        (
+            f"{case}, CPU of ingest",
+            costs["ingest"],
+            "us/reading",
+            {"count_only": costs["count_only"], "backend": costs["backend"]},
+        ),
+        (
+            f"{case}, CPU against COPY",
+            round(run.cpu_us / copy.cpu_us, 2) if copy.cpu_us else None,
+            "x copy",
+            {name: costs[name] for name in ("ingest", "backend", "copy")},
+        ),
+    )
+    names = ("case", "value", "unit", "beside")
+    return [common | dict(zip(names, record, strict=True)) for record in found]
 
 
 def table(found: list[dict[str, Any]]) -> str:

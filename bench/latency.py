@@ -27,8 +27,9 @@ from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from bench.child import started
-from bench.ingest import LEAD_BYTES, WAIT_S, allow, table
+from bench.ingest import table
 from bench.publisher import payload
+from bench.runs import LEAD_BYTES, WAIT_S, allow
 from bench.servers import KINDS, LIVE_DEVICE, broker, database
 from records.ports import free_port
 from records.readings import ReadingBatch

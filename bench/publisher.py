@@ -1,9 +1,10 @@
 """A publisher that costs next to nothing: packets made beforehand, one socket, QoS 1.
 
-`python -m bench.publisher HOST PORT MESSAGES READINGS_A_MESSAGE [CHANNEL AGE_S]`: on `readings` and
-new, if it isn't said otherwise. Says `ready` when its packets are made, then reads lines: each is
-the number of messages that may have been sent by now. So whoever starts it keeps the broker's queue
-short of its limit.
+`python -m bench.publisher HOST PORT MESSAGES READINGS_A_MESSAGE [CHANNEL AGE_S [TROUBLE TURN]]`: on
+`readings`, new and without trouble, if it isn't said otherwise; trouble is in every second turn of
+so many messages. Says `ready` when its packets are made, then reads lines: each is the number of
+packets that may have been sent by now. So whoever starts it keeps the broker's queue short of its
+limit.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import time
 
 DEVICES = 100
 POINTS = 10
+TROUBLE_EVERY = 100
+REPEATS = 10
 # Unanswered messages, and packets a write.
 WINDOW = 4000
 WRITE = 100
@@ -42,6 +45,43 @@ def payload(number: int, readings: int, start_s: float) -> bytes:
     return json.dumps(records, separators=(",", ":")).encode()
 
 
+def topic_of(number: int, channel: str = "readings") -> str:
+    return f"hoshyar/v1/bench/{device(number)}/{channel}"
+
+
+def poison(number: int, readings: int, start_s: float) -> tuple[str, bytes]:
+    """Topic and payload of what can't become readings, no two alike, of six kinds in turn."""
+    body = payload(number, readings, start_s)
+    unnumbered = body.replace(b'"boot":1,', b'"x":%d,' % number).replace(b'"seq"', b'"y"')
+    kinds = (
+        (topic_of(number), b"hello %d" % number),
+        (topic_of(number), unnumbered[:-3]),
+        (f"hoshyar/v1/bench/nobody-{number}/readings", body),
+        (topic_of(number), unnumbered.replace(b":vibration", b":rumour", 1)),
+        (topic_of(number), unnumbered.replace(b'"v":0', b'"v":1e999,"w":0', 1)),
+        (topic_of(number), unnumbered.replace(b'"bt":', b'"bt":1.0,"z":')),
+    )
+    return kinds[number // TROUBLE_EVERY % len(kinds)]
+
+
+def extra(trouble: str, messages: int) -> int:
+    """Packets that trouble adds to so many hundreds of messages."""
+    return messages // TROUBLE_EVERY * {"": 0, "poison": 1, "repeats": REPEATS - 1}[trouble]
+
+
+def said(
+    number: int, readings: int, start_s: float, channel: str, trouble: str
+) -> list[tuple[str, bytes]]:
+    """Topic and payload of a message, and of what comes with it. `poison`: with one in a hundred comes one that is refused.
+    `repeats`: one device of the hundred says each message ten times."""
+    parts = [(topic_of(number, channel), payload(number, readings, start_s))]
+    if trouble == "repeats" and number % DEVICES == 0:
+        parts *= REPEATS
+    if trouble == "poison" and number % TROUBLE_EVERY == number // TROUBLE_EVERY % TROUBLE_EVERY:
+        parts.append(poison(number, readings, start_s))
+    return parts
+
+
 def packet(topic: str, body: bytes, mid: int) -> bytes:
     """A PUBLISH at QoS 1."""
     name = topic.encode()
@@ -57,13 +97,15 @@ def packet(topic: str, body: bytes, mid: int) -> bytes:
 def main() -> None:
     host, port, messages, readings = sys.argv[1], *map(int, sys.argv[2:5])
     channel, age_s = (sys.argv[5], float(sys.argv[6])) if sys.argv[5:] else ("readings", 0.0)
+    trouble, turn = (sys.argv[7], int(sys.argv[8])) if sys.argv[7:] else ("", 1)
     start_s = float(int(time.time() - age_s))
-    packets = [
-        packet(
-            f"hoshyar/v1/bench/{device(n)}/{channel}", payload(n, readings, start_s), n % 65535 + 1
-        )
+    parts = (
+        part
         for n in range(messages)
-    ]
+        for part in said(n, readings, start_s, channel, trouble if n // turn % 2 else "")
+    )
+    packets = [packet(topic, body, n % 65535 + 1) for n, (topic, body) in enumerate(parts)]
+    messages = len(packets)
     connection = socket.create_connection((host, port))
     connection.sendall(_CONNECT)
     connection.recv(4, socket.MSG_WAITALL)
