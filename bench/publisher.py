@@ -72,8 +72,11 @@ def extra(trouble: str, messages: int) -> int:
 def said(
     number: int, readings: int, start_s: float, channel: str, trouble: str
 ) -> list[tuple[str, bytes]]:
-    """Topic and payload of a message, and of what comes with it. `poison`: with one in a hundred comes one that is refused.
-    `repeats`: one device of the hundred says each message ten times."""
+    """Topic and payload of a message, and of what comes with it.
+
+    `poison`: with one in a hundred comes one that is refused. `repeats`: one device of the hundred
+    says each message ten times.
+    """
     parts = [(topic_of(number, channel), payload(number, readings, start_s))]
     if trouble == "repeats" and number % DEVICES == 0:
         parts *= REPEATS
