@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -86,6 +87,10 @@ class Device1:
 
     def publish(self, payload: bytes, topic: str = TOPIC) -> None:
         self._client.publish(topic, payload, qos=1).wait_for_publish(WAIT_S)
+
+    def send(self, payload: bytes) -> None:
+        """Without waiting for the broker."""
+        self._client.publish(TOPIC, payload, qos=1)
 
     def close(self) -> None:
         self._client.disconnect()
@@ -445,3 +450,35 @@ def test_a_publisher_returns_on_the_brokers_word_alone(broker: RunningBroker) ->
     assert [delivery.payload for delivery in receive(heard).deliveries] == [b"3"]
     publisher.close()
     heard.close()
+
+
+SLOW_PER_S = 400
+SLOW_MESSAGES = 3_000
+
+
+@pytest.mark.promise("R8")
+def test_behind_a_slow_store_receipts_and_live_readings_go_on(
+    broker: RunningBroker, dsn: str, device: Device1, listening: Callable[[], None]
+) -> None:
+    spent_s: list[float] = []
+
+    def commit(db: Database, work: Commit) -> Committed:
+        began_s = time.monotonic()
+        time.sleep(len(work.readings) / SLOW_PER_S)
+        done = readings.commit(db, work)
+        spent_s.append(time.monotonic() - began_s)
+        return done
+
+    with ingest(broker, dsn, commit):
+        listening()
+        for seq in range(SLOW_MESSAGES - 1):
+            device.send(stage(seq))
+        device.publish(stage(SLOW_MESSAGES - 1))
+        heard_s, through = [time.monotonic()], -1
+        while through < SLOW_MESSAGES - 1:
+            through = device.receipts.get(timeout=WAIT_S)["through"]
+            heard_s.append(time.monotonic())
+    # A quarter of a second is wanted; all that waits would take some seven at once.
+    assert max(spent_s) < 2.0
+    # A device is told once in a second at most.
+    assert max(after - before for before, after in pairwise(heard_s)) < 3.5
