@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,14 +44,20 @@ TARGET = "down"
 
 def maker(kind: type[Joint]) -> MakeJoint:
     """Detectors of a kind, with whatever of a forecast's parameters it has."""
+    return lambda fit_until, target: kind(**parameters(kind, fit_until, target))
+
+
+def parameters(kind: type[Joint], fit_until: str, target: str) -> dict[str, Any]:
+    """Those that the kind has: a threshold half way to something large, little training."""
     usual, large = size_of(_quantity(kind))
-    known = {"threshold": usual + 0.5 * large, "horizon_s": 10800.0, "trees": 8}
-
-    def made(fit_until: str, target: str) -> Joint:
-        given = {**known, "fit_until": fit_until, "target": target}
-        return kind(**{name: given[name] for name in kind.parameters() if name in given})
-
-    return made
+    given = {
+        "fit_until": fit_until,
+        "target": target,
+        "threshold": usual + 0.5 * large,
+        "horizon_s": 10800.0,
+        "trees": 8,
+    }
+    return {name: given[name] for name in kind.parameters() if name in given}
 
 
 def _quantity(kind: type[Joint]) -> str:
