@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hoshyar.access import opened
-from hoshyar.model_register import Found, about
+from hoshyar.model_register import Found, about, usable
 from hoshyar.system import read_settings
 from models import backtest, keys, learned, training
 from models.catalogue import detector_class
@@ -96,7 +96,8 @@ def evaluate(
         network = registry.load(db)
         model = trained.find(db, label)
         live = trained.live(db, model.name)
-        first_at = _moment(window[0], model.origin.until_at)
+        trained_until = max(m.origin.until_at for m in (model, live or model))
+        first_at = _moment(window[0], trained_until)
         last_at = _moment(window[1], known_at)
         _need_unseen(first_at, [model, *([live] if live else [])])
         with _job(db, "evaluate", model.label, person) as say:
@@ -108,6 +109,41 @@ def evaluate(
             asked = _question(network, one, rows, first_at, last_at, budget_per_year, events)
             say(0.3, "scoring in order of arrival")
             return _judged(db, network, asked, model, one, live, key, person, now_at, say)
+
+
+def evaluate_left_out(
+    data: Path | None,
+    label: str,
+    window: tuple[str, str],
+    as_of: str,
+    person: str,
+    budget_per_year: float = BUDGET_PER_YEAR,
+    events: Path | None = None,
+) -> Found:
+    """How such a model does on each event after learning from all the rest; it is not kept.
+
+    What is judged is the detector with its parameters, fitted anew for each event, over the whole
+    time from the training's beginning. Raises InputError.
+    """
+    settings, _ = read_settings(data)
+    known_at = _moment(as_of, WallClock().now())
+    with opened(data) as db:
+        network = registry.load(db)
+        model = trained.find(db, label)
+        first_at = _moment(window[0], model.origin.from_at)
+        last_at = _moment(window[1], known_at)
+        with _job(db, "evaluate", model.label, person) as say:
+            one = learned.opened(trained.artefact(db, model.number), keys.model_key(settings))
+            say(0.0, "reading")
+            ids = [w.id for w in one.binding.watched]
+            rows = _read(db, network, ids, first_at, last_at, known_at)
+            asked = _question(network, one, rows, first_at, last_at, budget_per_year, events)
+            say(0.1, f"fitting {len(asked.events)} times")
+            recording = training.recorded(network, one.binding, rows)
+            seen = backtest.left_out(one, recording, asked.events, 2 * asked.rules.ahead)
+            result, _ = backtest.backtest(seen, asked)
+    found = {"from": times.text(first_at), "until": times.text(last_at), **result}
+    return {**about(model), "backtest": {"split": "leave-event-out", **found}}
 
 
 def _judged(
@@ -127,14 +163,17 @@ def _judged(
     result, judged = backtest.backtest(seen, asked)
     window = {"from": times.text(asked.first_at), "until": times.text(asked.last_at)}
     if live is not None and live.number != model.number:
-        say(0.6, f"scoring {live.label}, which is live")
-        other = learned.opened(trained.artefact(db, live.number), key)
-        theirs, theirs_judged = backtest.backtest(
-            backtest.arrived(other, network, asked.rows), asked
-        )
-        trained.keep_backtest(db, run, live.number, {**window, **theirs}, person, now_at)
-        less = backtest.compared(judged, theirs_judged, asked, seen.decided_at)
-        result["less_live"] = {"live": live.label, **less}
+        other = usable(db, live, key)
+        if other is None:
+            say(0.6, f"{live.label}, which is live, is refused and not compared")
+        else:
+            say(0.6, f"scoring {live.label}, which is live")
+            theirs, theirs_judged = backtest.backtest(
+                backtest.arrived(other, network, asked.rows), asked
+            )
+            trained.keep_backtest(db, run, live.number, {**window, **theirs}, person, now_at)
+            less = backtest.compared(judged, theirs_judged, asked, seen.decided_at)
+            result["less_live"] = {"live": live.label, **less}
     trained.keep_backtest(db, run, model.number, {**window, **result}, person, now_at)
     return {**about(model), "backtest": {**window, **result}}
 

@@ -11,7 +11,7 @@ from hoshyar.system import read_settings
 from models import keys, learned, promotion, tenths
 from records import times
 from records.clock import WallClock
-from records.errors import HoshyarError, InputError
+from records.errors import HoshyarError, InputError, SettingsError
 from records.settings import Secret
 from records.times import DAY
 from store import jobs, trained, watched
@@ -34,7 +34,8 @@ def promote(data: Path | None, label: str, person: str, note: str, despite: Sequ
             raise InputError(f"{model.label} is live already")
         learned.opened(trained.artefact(db, model.number), keys.model_key(settings))
         live = trained.live(db, model.name)
-        found = _objections(db, model, live, now_at)
+        key = keys.model_key(settings)
+        found = _objections(db, model, live if live and usable(db, live, key) else None, now_at)
         standing = [o for o in found if o.final or o.word not in despite]
         if standing:
             raise InputError("; ".join(_said(model, o) for o in standing))
@@ -148,6 +149,14 @@ def _refused(data: bytes, key: Secret) -> str | None:
     except HoshyarError as error:
         return str(error)
     return None
+
+
+def usable(db: Database, model: Model, key: Secret) -> learned.Learned | None:
+    """The model; None for one that is refused, as all are after an upgrade of a library."""
+    try:
+        return learned.opened(trained.artefact(db, model.number), key)
+    except SettingsError:
+        return None
 
 
 def about(model: Model) -> Found:

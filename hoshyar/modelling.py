@@ -58,6 +58,9 @@ def model_evaluate(
     events: Annotated[
         Path | None, typer.Option(help="CSV begins_at,ends_at; else: target above threshold.")
     ] = None,
+    leave_event_out: Annotated[
+        bool, typer.Option("--leave-event-out", help="Fit anew for each event, on all the rest.")
+    ] = False,
     person: Person = "",
     data: Data = None,
     as_json: AsJson = False,
@@ -66,7 +69,8 @@ def model_evaluate(
     from hoshyar import learning
 
     who = person or getpass.getuser()
-    done = learning.evaluate(data, label, (from_, until), as_of, who, budget, events)
+    judge = learning.evaluate_left_out if leave_event_out else learning.evaluate
+    done = judge(data, label, (from_, until), as_of, who, budget, events)
     _print(done, as_json, _backtest(done["backtest"]))
 
 

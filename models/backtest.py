@@ -21,8 +21,11 @@ from models.evaluation.contingency import Skill, csi_difference, skill
 from models.evaluation.probability import brier_skill, precision_recall_area, reliability
 from models.evaluation.resampling import Interval
 from models.evaluation.spans import Judged, Rules, Span, Times, Truths, judge, runs, watched_s
+from models.evaluation.splits import leave_event_out
+from models.joint import Recording
 from models.learned import Learned, Remembering
 from models.moments import Following
+from models.runner import Runner
 from models.training import usable
 from records.levels import Level
 from records.readings import ReadingBatch
@@ -93,6 +96,37 @@ def arrived(learned: Learned, registry: Registry, rows: ReadingBatch) -> Arrived
         np.array([one.decided_at for one in closed], np.int64),
         np.concatenate([np.zeros(0), *(outcome.score for _, outcome in seen)]),
         np.concatenate([np.zeros(0, np.uint8), *(outcome.level for _, outcome in seen)]),
+    )
+
+
+def left_out(
+    learned: Learned, recording: Recording, events: Sequence[Span], margin: int
+) -> Arrived:
+    """Scores of each event and its surroundings by a model that was fitted on all the rest.
+
+    The rest lies before and after, so this is no forecast: it says how a detector does on events
+    it has not seen, where there are too few to hold back. Decisions count from measured times.
+    """
+    detector = learned.detector
+    parts = []
+    for _, (learn, judged) in leave_event_out(recording.measured_at, events, margin):
+        last = int(recording.measured_at[-1])
+        model = detector.fit(recording.take(learn), last)
+        if model is None:
+            continue
+        ends = int(recording.measured_at[judged][-1])
+        runner = Runner(detector, learned.binding.watched, model)
+        known = recording.take(recording.measured_at <= ends)
+        runner.add(known.place, known.measured_at, known.value)
+        times, outcome = runner.judge(ends)
+        own = times >= int(recording.measured_at[judged][0])
+        parts.append((times[own], outcome.score[own], outcome.level[own]))
+    times = np.concatenate([np.zeros(0, np.int64), *(part[0] for part in parts)])
+    return Arrived(
+        times,
+        times,
+        np.concatenate([np.zeros(0), *(part[1] for part in parts)]),
+        np.concatenate([np.zeros(0, np.uint8), *(part[2] for part in parts)]),
     )
 
 

@@ -115,6 +115,31 @@ def test_a_model_is_judged_only_on_what_it_has_not_seen(run: Run) -> None:
     assert run("list", "--jobs")[0]["task"] == "train"
 
 
+def test_each_event_can_be_judged_by_what_the_rest_teaches(run: Run) -> None:
+    label = train(run)["label"]
+    found = run("evaluate", label, "--leave-event-out", "--budget", "20")["backtest"]
+    held_back = run("evaluate", label, "--budget", "20")["backtest"]
+    assert found["split"] == "leave-event-out"
+    assert found["events"] > held_back["events"]
+    assert found["at_budget"]["csi"][0] > found["nulls"]["time_of_day"]["csi"][0]
+    assert found["scored"] > 0.9 * found["rows"] > 0.9 * DAYS * 23
+    assert [one["backtest"]["from"] for one in run("list")] == [held_back["from"]]
+
+
+def test_after_an_upgrade_the_live_one_is_refused_and_a_new_one_takes_its_place(
+    run: Run, dsn: str
+) -> None:
+    old = train(run)["label"]
+    with connect(dsn, stage="test") as db:
+        trained.promote(db, trained.find(db, old), "dba", "", START)
+        flip(db, old)
+    new = train(run)["label"]
+    assert "less_live" not in run("evaluate", new, "--budget", "20")["backtest"]
+    despite = ("--despite", "few-events", "--despite", "shadow")
+    run("promote", new, "--person", "li", *despite)
+    assert run("promote", new, "--person", "sara", *despite)["state"] == "live"
+
+
 def test_what_fails_says_so_in_one_line_and_in_its_job(run: Run) -> None:
     params = ("--param", "target=lower-stage", "--param", "threshold=165")
     stations = ("--station", "upper", "--station", "lower")
