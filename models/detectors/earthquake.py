@@ -71,8 +71,8 @@ class Earthquake(Associated):
         "itself in the last minutes: orange takes three stations and a score of 6.5, yellow two "
         "and 4. So restless stations need company. In `detect` there is no association: each axis "
         "is judged alone, and any lorry triggers one. Null: any three stations within their travel "
-        "times. Says nothing of size: the first second told magnitudes hardly better than their mean "
-        "does (0.92 against 1.00, leave-event-out, n = 8). A source far outside the network is "
+        "times. Says nothing of size: the first second told magnitudes hardly better than the "
+        "mean does (0.92 against 1.00, leave-event-out, n = 8). A far source is "
         "placed badly. A station whose clock is set back is out for two minutes or more. Cold "
         "start 20 s."
     )
