@@ -10,10 +10,10 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
 from ingest.client import broker_of
+from ingest.homes import Homes
 from ingest.session import Session
-from ingest.shards import shard_of
 from records import topics
-from records.foreign import Feed, matched
+from records.foreign import NAMED, Feed, matched
 from records.settings import BrokerAddress, Settings
 from store.registry import Registry
 
@@ -59,6 +59,7 @@ class Lanes:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._lanes: list[Lane] = []
+        self._homes: Homes | None = None
         self._devices: dict[int, list[str]] = {}
         self._foreign: tuple[Feed, ...] = ()
         self._enrolled: frozenset[str] = frozenset()
@@ -84,12 +85,11 @@ class Lanes:
         self._enrolled, self._foreign = frozenset(registry.device_number), registry.foreign
         after = self._enrolled | {feed.filter for feed in self._foreign}
         self._fresh, self._fresh_until_s = after - before, now_s + _FRESH_S
-        self._devices = {}
+        self._homes, self._devices = Homes(registry), {}
         for device in sorted(self._enrolled):
-            self._devices.setdefault(shard_of(device), []).append(device)
+            self._devices.setdefault(self._homes.of(device), []).append(device)
         for lane in self._lanes:
-            if lane.shard is not None:
-                lane.session.use(self._filters(lane))
+            lane.session.use(self._filters(lane))
 
     def is_settled(self, now_s: float) -> bool:
         """True once after `use`, when what is fresh has become known."""
@@ -109,8 +109,9 @@ class Lanes:
                 self._lanes.append(lane)
         if _STRAYS_WITH in shards:
             session = Session(self._settings, f"{user}-stray")
-            session.use(strays(self._settings))
-            self._lanes.append(Lane(session, (), None))
+            lane = Lane(session, (), None)
+            session.use(self._filters(lane))
+            self._lanes.append(lane)
 
     def close(self, shards: Collection[int]) -> None:
         """Leave the sessions of these shards to their next owner."""
@@ -127,7 +128,9 @@ class Lanes:
 
     def live(self, device: str) -> Session | None:
         """The live session of a device's shard; None where another worker owns it."""
-        shard = shard_of(device)
+        return None if self._homes is None else self._session(self._homes.of(device))
+
+    def _session(self, shard: int | None) -> Session | None:
         found = (lane.session for lane in self._lanes if lane.shard == shard)
         return next(found, None)
 
@@ -141,17 +144,38 @@ class Lanes:
         words = topic.split("/")
         if not topics.is_under_root(topic):
             for feed in self._foreign:
-                if matched(feed, words) is not None:
-                    return stray and feed.filter not in self._fresh
+                name = matched(feed, words)
+                if name is not None:
+                    return self._ignores_foreign(feed, name, stray)
         ours = len(words) == 5 and words[:2] == ["hoshyar", "v1"] and words[4] in (*LIVE, *BACKLOG)
         if not ours or words[3] not in self._enrolled:
             return not stray or topics.is_ours(topic)
         owned = self.live(words[3]) is not None
         return not owned or (stray and words[3] not in self._fresh)
 
+    def _ignores_foreign(self, feed: Feed, name: str, stray: bool) -> bool:
+        assert self._homes is not None
+        if NAMED not in feed.topic:
+            owned = self._session(self._homes.of_feed(feed)) is not None
+            return not owned or (stray and feed.filter not in self._fresh)
+        device = feed.id_of(name)
+        if device not in self._enrolled:
+            return not stray
+        fresh = device in self._fresh or feed.filter in self._fresh
+        return self.live(device) is None or (stray and not fresh)
+
     def _filters(self, lane: Lane) -> list[str]:
-        assert lane.shard is not None
-        own = filters(self._devices.get(lane.shard, ()), lane.channels)
+        assert self._homes is not None
+        if lane.shard is None:
+            wide = strays(self._settings)
+            named = [feed.filter for feed in self._foreign if NAMED in feed.topic]
+            return [*wide, *(named if wide != _ANYWHERE else ())]
+        devices = self._devices.get(lane.shard, ())
+        own = filters(devices, lane.channels)
         if lane.channels is LIVE:
-            own += [feed.filter for feed in self._foreign if shard_of(feed.name) == lane.shard]
+            for feed in self._foreign:
+                if self._homes.of_feed(feed) == lane.shard:
+                    own.append(feed.filter)
+                elif NAMED in feed.topic:
+                    own += [one for device in devices for one in feed.filters_of(device)]
         return own

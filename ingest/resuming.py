@@ -6,9 +6,9 @@ from collections.abc import Set
 
 from ingest import limits
 from ingest.checks import Checks
+from ingest.homes import Homes
 from ingest.intake import Intake
 from ingest.recent import WINDOW
-from ingest.shards import shard_of
 from records.readings import concatenate
 from records.settings import Settings
 from store import births, clocks, numbering, positions, quarantine, readings
@@ -29,8 +29,9 @@ def resumed(
         worker=settings.worker,
         max_payload_bytes=settings.max_payload_bytes,
     )
+    homes = Homes(known)
     wanted = Checks(limits.table(known)).history(sorted(_series(known, shards)))
-    owned = {n for id_, n in known.device_number.items() if _may_be_heard(known, id_, shards)}
+    owned = {number for id_, number in known.device_number.items() if homes.of(id_) in shards}
     intake.resume(
         {key: ranges for key, ranges in readings.ledger(db).items() if key[0] in owned},
         concatenate([readings.latest(db, numbers, count) for count, numbers in wanted.items()]),
@@ -52,15 +53,9 @@ def takes_over(before: Registry, after: Registry, shards: Set[int]) -> bool:
 
 def _series(known: Registry, shards: Set[int]) -> set[int]:
     """Numbers of the series that devices of these shards feed."""
+    homes = Homes(known)
     return {
         known.series_number[series.id]
         for series in known.network.series
-        if _may_be_heard(known, series.device, shards)
+        if homes.of(series.device) in shards
     }
-
-
-def _may_be_heard(known: Registry, device: str, shards: Set[int]) -> bool:
-    """True where the device's messages may come here; a foreign feed's may be anyone's."""
-    return shard_of(device) in shards or any(
-        shard_of(feed.name) in shards for feed in known.foreign
-    )

@@ -48,7 +48,10 @@ class Routes:
 
     def named(self, route: Route, name: str) -> Route:
         """The route of a foreign message, once it is known who sent it."""
-        device = name if route.feed is None else route.feed.devices.get(name, name)
+        device = name if route.feed is None else route.feed.id_of(name)
+        if device is None:
+            unlisted = f"{ascii(name)[:200]} is not among the devices of its feed"
+            return replace(route, fault=BadMessage(Reason.UNKNOWN_DEVICE, unlisted))
         if (number := self._registry.device_number.get(device)) is not None:
             return replace(route, device=number, device_id=device)
         unknown = f"{ascii(device)[:200]} is not enrolled"

@@ -16,13 +16,13 @@ from collections.abc import Callable
 
 import msgspec
 
+from ingest.homes import Homes
 from ingest.inbox import LOCKSTEP, Inbox, Pace
 from ingest.intake import Intake
 from ingest.lanes import BACKLOG, Lane, Lanes
 from ingest.measures import Measures
 from ingest.receipts import DueReceipts
 from ingest.resuming import resumed, takes_over
-from ingest.shards import shard_of
 from ingest.tenure import Tenure
 from ingest.waiting import Pending
 from records.clock import Clock, WallClock
@@ -290,10 +290,11 @@ class Service:
         """Begin anew from the store, now that nothing of these shards is under way elsewhere."""
         assert self._intake is not None
         self._intake = self._resumed(db, self._intake.registry)
+        homes = Homes(self._intake.registry)
         self._receipts.add(
             key
             for key in self._intake.newest_boots()
-            if shard_of(self._device_ids.get(key[0], "")) in got
+            if homes.of(self._device_ids.get(key[0], "")) in got
         )
         self._lanes.open(got)
 

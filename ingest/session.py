@@ -70,6 +70,10 @@ class Session:
         self.more = False
 
     @property
+    def filters(self) -> tuple[str, ...]:
+        return self._filters
+
+    @property
     def connected(self) -> bool:
         return not self.trouble or bool(self._asked)
 

@@ -43,7 +43,8 @@ class Feed(Record, frozen=True):
     topic         MQTT filter; a level `{device}` matches any word, and that word names the device
     device        id of the device that all its messages are from, or
     device_field  the field that names it, or a level of the topic
-    devices       ids by the names that the messages use; other names are ids themselves
+    devices       ids by the names that the messages use; where the topic names the device other
+                  names are ids themselves, else they are nobody's
     readings      field -> point, quantity, unit; a Sparkplug field is a metric's name
     ignore        fields that are not read, `*` for any characters
     time          flat JSON; None: a message is as old as its arrival
@@ -80,6 +81,22 @@ class Feed(Record, frozen=True):
     def filter(self) -> str:
         """The filter as a broker takes it."""
         return self.topic.replace(NAMED, "+")
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its messages are of several devices that no topic keeps apart."""
+        return not self.device and NAMED not in self.topic
+
+    def filters_of(self, device: str) -> list[str]:
+        """The filters of one device, where the topic names it."""
+        names = [name for name, id_ in self.devices.items() if id_ == device]
+        names += [device] if device not in self.devices else []
+        return [self.topic.replace(NAMED, name) for name in names if not set("/+#") & set(name)]
+
+    def id_of(self, name: str) -> str | None:
+        """The id of the device of this name, None for nobody's."""
+        known = self.devices.get(name)
+        return known if known is not None or self.is_whole else name
 
 
 def _check_topic(topic: str) -> None:

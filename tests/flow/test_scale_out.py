@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import selectors
 import signal
@@ -26,11 +27,12 @@ from ingest.checks import Checks
 from ingest.limits import LimitTable
 from ingest.shards import SHARDS
 from records.clock import WallClock
+from records.foreign import Feed, Reading, Time
 from records.network import Device, Lab, Network, Series, Station
 from records.readings import concatenate
 from records.settings import Secret
 from records.times import DAY, SECOND
-from store import leases, quarantine, readings, registry, stages
+from store import foreign, leases, quarantine, readings, registry, stages
 from store.connection import Database, connect
 from store.follow import batches_after
 from tests.databases import as_stage
@@ -283,3 +285,87 @@ def unlike_one_worker(db: Database) -> list[tuple[str, int]]:
         same = (verdict.flag == rows.flag) & (verdict.checks == rows.checks)
         found += [(id_, int(place)) for place in np.flatnonzero(~same)]
     return found
+
+
+BOTH = [f"both-{number}" for number in range(8)]
+TWICE = Network(
+    lab=NETWORK.lab,
+    station=NETWORK.station,
+    device=tuple(Device(id=device, station="bank") for device in BOTH),
+    series=tuple(
+        Series(id=device, station="bank", device=device, quantity="stage", unit="m")
+        for device in BOTH
+    ),
+)
+FIELDS = (Reading(field="cm", quantity="stage", unit="cm"),)
+NAMED = Feed(
+    name="farm", topic="farm/{device}/up", format="flat-json", readings=FIELDS,
+    time=Time(field="t", form="epoch-s"), boot="boot", seq="seq",
+)  # fmt: skip
+LISTED = Feed(
+    name="loggers", topic="loggers/out", format="flat-json", readings=FIELDS, device_field="id",
+    devices={f"L-{device}": device for device in BOTH[::2]},
+    time=Time(field="t", form="epoch-s"), boot="boot", seq="seq",
+)  # fmt: skip
+
+
+@pytest.mark.promise("R1")
+def test_a_device_that_is_native_and_foreign_has_one_owner_among_several_workers(
+    db: Database, workers: Workers, broker: RunningBroker
+) -> None:
+    registry.enrol(db, TWICE)
+    foreign.save(db, [NAMED, LISTED])
+    receipts: dict[str, dict[str, Any]] = {}
+
+    def heard(_: object, __: object, message: mqtt.MQTTMessage) -> None:
+        receipts[message.topic.split("/")[3]] = json.loads(message.payload)
+
+    client = mqtt.Client(CallbackAPIVersion.VERSION2)
+    client.on_message = heard
+    client.connect(broker.address.host, broker.address.port)
+    client.subscribe("hoshyar/v1/north/+/receipt", 1)
+    client.loop_start()
+
+    def until(true: Callable[[], Any], what: str) -> None:
+        until_s = time.monotonic() + WAIT_S
+        while not true():
+            assert time.monotonic() < until_s, f"{what} did not come about"
+            time.sleep(0.05)
+
+    workers.start(1, 2)
+    owned = lambda: sorted(leases.standing(db).owners.values())  # noqa: E731
+    until(lambda: owned() == [1] * 8 + [2] * 8, "two workers")
+    until(lambda: states(db) == {"running"}, "subscriptions")
+    begin = WallClock().now() // SECOND
+    for seq in range(30):
+        for device in BOTH:
+            ways = ["native", "named"] + (["listed"] if device in BOTH[::2] else [])
+            topic, said = {
+                "native": (
+                    f"hoshyar/v1/north/{device}/readings",
+                    [{"n": "stage", "u": "cm", "t": begin + seq, "v": seq, "boot": 1, "seq": seq}],
+                ),
+                "named": (f"farm/{device}/up", {"t": begin + seq, "cm": seq, "boot": 1, "seq": seq}),
+                "listed": (
+                    "loggers/out",
+                    {"id": f"L-{device}", "t": begin + seq, "cm": seq, "boot": 1, "seq": seq},
+                ),
+            }[ways[seq % len(ways)]]
+            client.publish(topic, json.dumps(said), qos=1).wait_for_publish(WAIT_S)
+
+    def settled() -> bool:
+        return all(
+            receipts.get(device, {}).get("through") == 29 and not receipts[device]["missing"]
+            for device in BOTH
+        )
+
+    until(settled, "receipts for everything that each device said")
+    assert quarantine.entries(db) == []
+    found = db.run(
+        "SELECT s.id, count(*), count(DISTINCT r.worker) FROM reading r"
+        " JOIN series s ON s.number = r.series WHERE s.id LIKE 'both-%' GROUP BY s.id ORDER BY 1"
+    )
+    assert found == [(device, 30, 1) for device in BOTH]
+    assert len({row[0] for row in db.run("SELECT DISTINCT worker FROM reading")}) == 2
+    client.disconnect()
+    client.loop_stop()

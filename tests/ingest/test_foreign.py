@@ -84,7 +84,9 @@ LIST = Feed(
     time=Time(field="at", form="epoch-ms"),
     each="samples",
 )
-EEW = Feed(name="eew", topic="iot-2/evt/status/fmt/json", format="openeew")
+EEW = Feed(
+    name="eew", topic="iot-2/evt/status/fmt/json", format="openeew", devices={"shaker": "shaker"}
+)
 FEEDS = (SPARKPLUG, FLAT, LIST, EEW)
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingest.homes import Homes
 from ingest.lanes import Lanes, filters, strays
 from ingest.shards import SHARDS, Moves, Silence, moves, shard_of
+from records.foreign import Feed, Reading
 from records.network import Device, Lab, Network, Station
 from records.settings import Settings
 from store.registry import Registry
@@ -78,20 +80,21 @@ def test_a_worker_hangs_when_its_sign_stays_the_same_and_it_is_not_at_work() -> 
     assert silence.hung({1: "a", 2: "b", 3: "c"}, 120.0) == [2]
 
 
-def known(*devices: str) -> Registry:
+def known(*devices: str, feeds: tuple[Feed, ...] = ()) -> Registry:
     return Registry.of(
         Network(
             lab=(Lab(id="north"),),
             station=(Station(id="bank", lab="north", lat=35, lon=74),),
             device=tuple(Device(id=device, station="bank") for device in devices),
             series=(),
-        )
+        ),
+        feeds,
     )
 
 
-def lanes(*devices: str) -> Lanes:
+def lanes(*devices: str, feeds: tuple[Feed, ...] = ()) -> Lanes:
     found = Lanes(Settings.read({}))
-    found.use(known(*devices), 0.0)
+    found.use(known(*devices, feeds=feeds), 0.0)
     assert found.is_settled(10.0)
     return found
 
@@ -168,3 +171,73 @@ def test_strays_are_looked_for_everywhere_only_where_everything_is_ours() -> Non
         *(f"hoshyar/+/+/+/{channel}" for channel in channels),
         *shapes,
     )
+
+
+STAGE = (Reading(field="cm", quantity="stage", unit="cm"),)
+NAMED = Feed(
+    name="farm", topic="farm/{device}/up", format="flat-json", readings=STAGE,
+    devices={"F 2": "gauge-2"},
+)  # fmt: skip
+LISTED = Feed(
+    name="logger", topic="logger/out", format="flat-json", device_field="id", readings=STAGE,
+    devices={"L-7": "gauge-1", "L-8": "tide-1"},
+)  # fmt: skip
+NODE = Feed(
+    name="slope", topic="spBv1.0/valley/#", format="sparkplug-b", readings=STAGE,
+    devices={"n1": "tide-1", "n1/probe": "rig-99"},
+)  # fmt: skip
+ALONE = Feed(
+    name="alone", topic="alone/#", format="openeew", device="gauge-2",
+)  # fmt: skip
+
+
+def test_devices_that_can_only_be_read_together_are_at_home_together() -> None:
+    devices = ("gauge-1", "gauge-2", "tide-1", "rig-99", "rig-1")
+    homes = Homes(known(*devices, feeds=(NAMED, LISTED, NODE, ALONE)))
+    together = shard_of("logger")
+    assert [homes.of(d) for d in devices] == [
+        together, shard_of("gauge-2"), together, together, shard_of("rig-1"),
+    ]  # fmt: skip
+    assert [homes.of_feed(feed) for feed in (NAMED, LISTED, NODE, ALONE)] == [
+        None, together, together, shard_of("gauge-2"),
+    ]  # fmt: skip
+    apart = Homes(known(*devices, feeds=(NODE,)))
+    assert [apart.of(d) for d in ("gauge-1", "tide-1")] == [5, shard_of("slope")]
+
+
+def test_whatever_a_device_speaks_one_worker_alone_takes_it() -> None:
+    """Two workers that share all shards; each topic of each device is taken once, by its owner."""
+    devices = ("gauge-1", "gauge-2", "tide-1", "rig-99", "rig-1")
+    feeds = (NAMED, LISTED, NODE, ALONE)
+    homes = Homes(known(*devices, feeds=feeds))
+    first, second = lanes(*devices, feeds=feeds), lanes(*devices, feeds=feeds)
+    shards = [range(0, SHARDS, 2), range(1, SHARDS, 2)]
+    for worker, own in zip((first, second), shards, strict=True):
+        worker.open(own)
+
+    def takers(topic: str) -> list[int]:
+        """Of which worker some session takes it, twice where two do."""
+        return [
+            place
+            for place, worker in enumerate((first, second))
+            for stray in (False, True)
+            if not worker.ignores(topic, stray)
+            and (not stray or any(lane.shard is None for lane in worker))
+        ]
+
+    topics = {
+        "gauge-1": ["hoshyar/v1/north/gauge-1/readings", "farm/gauge-1/up", "logger/out"],
+        "gauge-2": ["hoshyar/v1/north/gauge-2/status", "farm/F 2/up", "alone/x"],
+        "tide-1": ["hoshyar/v1/north/tide-1/backlog", "farm/tide-1/up", "spBv1.0/valley/NDATA/n1"],
+        "rig-99": ["hoshyar/v1/north/rig-99/waveform", "spBv1.0/valley/DDATA/n1/probe"],
+        "rig-1": ["hoshyar/v1/north/rig-1/readings", "farm/rig-1/up"],
+    }
+    for device, said in topics.items():
+        owner = homes.of(device) % 2
+        assert [takers(topic) for topic in said] == [[owner]] * len(said), device
+    # Nobody's: for whoever has the strays.
+    assert takers("farm/stranger/up") == [0]
+    own = {one for worker in (first, second) for lane in worker for one in lane.session.filters}
+    assert {"farm/gauge-1/up", "farm/F 2/up", "logger/out", "alone/#"} <= own
+    first.close_all()
+    second.close_all()
