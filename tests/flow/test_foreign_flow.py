@@ -191,7 +191,7 @@ def test_data_between_a_restart_of_ingest_and_the_rebirth_become_rows(
             return not node.rebirths.empty()
 
         until(heard, "a request for rebirth")
-        held = [entry.topic for entry in quarantine.entries(db)]
+        held = len(quarantine.entries(db))
         assert held
         node.birth(7, 30, NOW - 5 * SECOND)
         until(lambda: rows(db, 2)[-1:] == [(-5.0, 30.0)], "rows after rebirth")
@@ -201,8 +201,9 @@ def test_data_between_a_restart_of_ingest_and_the_rebirth_become_rows(
     # What was said before ingest had connected again was said at QoS 0, and nobody kept it.
     found = rows(db, 2)[2:-1]
     assert found == kept[len(kept) - len(found) :]
-    assert len(found) == len(held)
-    assert db.run("SELECT count(*), min(person) FROM rerun") == [(len(held), "ingest")]
+    # What came in one batch with the birth was never in quarantine.
+    (moved,) = db.run("SELECT count(*) FROM rerun WHERE person = 'ingest'")[0]
+    assert held <= moved <= len(found)
     assert db.run("SELECT sum(quarantined) FROM worker") == [(0,)]
 
 

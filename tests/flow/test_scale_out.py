@@ -345,7 +345,10 @@ def test_a_device_that_is_native_and_foreign_has_one_owner_among_several_workers
                     f"hoshyar/v1/north/{device}/readings",
                     [{"n": "stage", "u": "cm", "t": begin + seq, "v": seq, "boot": 1, "seq": seq}],
                 ),
-                "named": (f"farm/{device}/up", {"t": begin + seq, "cm": seq, "boot": 1, "seq": seq}),
+                "named": (
+                    f"farm/{device}/up",
+                    {"t": begin + seq, "cm": seq, "boot": 1, "seq": seq},
+                ),
                 "listed": (
                     "loggers/out",
                     {"id": f"L-{device}", "t": begin + seq, "cm": seq, "boot": 1, "seq": seq},
