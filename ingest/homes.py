@@ -1,8 +1,8 @@
 """Which shard each device is at home in: all that it says, on any topic, is for that shard's owner.
 
-A device goes by its id. Where a feed can only be read whole, since its messages say themselves whose
-they are or one sequence runs over many devices, the devices that it lists are at home where the feed
-is read; feeds that share a device are read together.
+A device goes by its id. Where a feed can only be read whole, since its messages say themselves
+whose they are or one sequence runs over many devices, the devices that it lists are at home where
+the feed is read; feeds that share a device are read together.
 """
 
 from __future__ import annotations

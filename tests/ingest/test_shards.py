@@ -237,7 +237,7 @@ def test_whatever_a_device_speaks_one_worker_alone_takes_it() -> None:
         assert [takers(topic) for topic in said] == [[owner]] * len(said), device
     # Nobody's: for whoever has the strays.
     assert takers("farm/stranger/up") == [0]
-    own = {one for worker in (first, second) for lane in worker for one in lane.session.filters}
-    assert {"farm/gauge-1/up", "farm/F 2/up", "logger/out", "alone/#"} <= own
+    asked = {one for worker in (first, second) for lane in worker for one in lane.session.filters}
+    assert {"farm/gauge-1/up", "farm/F 2/up", "logger/out", "alone/#"} <= asked
     first.close_all()
     second.close_all()
