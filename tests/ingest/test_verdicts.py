@@ -43,6 +43,7 @@ from store.quality import Span
 from store.range_partitions import stored_spans
 from store.readings import Commit, DeviceStatus
 from store.stretches import Part
+from tests.databases import STORE_KINDS
 
 T0 = 1_700_000_000 * SECOND
 A, B = 1, 2
@@ -330,7 +331,8 @@ def moment() -> int:
     return start
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.parametrize("kind", STORE_KINDS)
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS, most=st.sampled_from((3, 50_000)), changes=st.sets(st.integers(0, 7)))
 def test_what_was_final_at_every_moment_can_be_asked_for(
     db: Database, steps: list[tuple[list[Row], int | None]], most: int, changes: set[int]
@@ -410,6 +412,7 @@ def test_ingest_takes_up_a_long_window_where_it_stood(db: Database) -> None:
     assert flagged(1300) == Check.ATTENUATED_SIGNAL
 
 
+@pytest.mark.parametrize("kind", STORE_KINDS)
 def test_the_clock_verdict_goes_by_what_the_ledger_knows_now(db: Database) -> None:
     """Slow by half an hour from the 10th minute on, believed after rows were final; then set
     right. Pieces of three rows."""
