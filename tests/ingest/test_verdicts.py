@@ -35,7 +35,7 @@ from records.rules import (
 )
 from records.settings import Settings
 from records.times import DAY, HOUR, SECOND
-from store import asof, packed, quality, queries, readings, registry, rules
+from store import asof, packed, quality, queries, readings, registry, retention, rollups, rules
 from store.clocks import ClockState
 from store.connection import Database, connect
 from store.datasets import open_dataset
@@ -258,6 +258,25 @@ def test_a_span_that_grows_under_the_watermark_is_one_row(db: Database) -> None:
                     " WHERE series = 1 AND test = 1")  # fmt: skip
     assert stored == [(1, 1)]
     assert spans(db) == one_pass(db)
+
+
+def test_verdicts_go_with_the_readings_that_retention_drops(db: Database) -> None:
+    empty(db)
+    store(db, [(A, minute, 40.0) for minute in (*range(5), *range(1440, 1445))], T0 + 2 * DAY)
+    settled(db, T0 + 2 * DAY)
+    settled(db, T0 + 2 * DAY + HOUR)
+    db.run("UPDATE quality_turn SET committed_at = judged_at")
+    both = spans(db)
+    day = (T0 + DAY) // DAY
+    rollups.roll_up(db, T0 + 2 * DAY)
+    assert not retention.drop_before(db, day)
+    kept = [span for span in both if span.to_at >= day * DAY]
+    assert spans(db) == kept != both
+    turn = quality.turn_at(db)
+    assert turn is not None
+    assert db.run("SELECT count(*) FROM quality_turn") == [(2,)]
+    quality.forget_before(db, T0 + 9 * DAY)
+    assert quality.turn_at(db) == turn
 
 
 def test_new_rules_judge_all_anew_and_the_old_spans_stay_known(db: Database) -> None:
