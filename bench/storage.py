@@ -2,13 +2,16 @@
 
 Readings as devices send them: a level, a temperature, a pressure and a vibration, each with noise
 and no more digits than its instrument has; arrivals some tens of milliseconds late, twenty commits
-a minute. The server is the embedded one, or the one that HOSHYAR_TEST_DSN names.
+a minute. The server is the embedded one, or the one that HOSHYAR_TEST_DSN names; then, for its
+bytes alone, the TimescaleDB for tests, where `scripts/test` has installed it: in WASM its speed
+says nothing, and its memory ends at some days. It takes minutes, so not with --quick.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import statistics
 import tempfile
 import time
@@ -31,6 +34,7 @@ from store.connection import Database, connect
 from store.embedded import EmbeddedServer
 from store.migrations import migrate
 from store.rollups import roll_up
+from tests import needs, timescale
 from tests.databases import made
 
 RAW_BYTES = 20
@@ -38,6 +42,7 @@ TODAY = 20_000
 MINUTES = DAY // MINUTE
 BATCHES_A_MINUTE = 20
 SERIES = 1_000
+IN_WASM = 2, 100  # days, series
 COPY = f"COPY reading ({', '.join(STORED)}) FROM STDIN (FORMAT BINARY)"
 Result = dict[str, Any]
 
@@ -176,7 +181,7 @@ def _result(
 
 
 def month(db: Database, days: int, series: int) -> list[Result]:
-    """Bytes a reading before and after compaction, and what statistics cost."""
+    """Bytes a reading before and after compaction, then what statistics cost."""
     db.run("DELETE FROM packed")
     rng = np.random.default_rng(2)
     before = db.flavour.size_bytes(db)
@@ -202,9 +207,10 @@ def month(db: Database, days: int, series: int) -> list[Result]:
     kind = "postgres" if packed else "timescale"
     small = (db.flavour.size_bytes(db) - before) / whole
     beside = {"raw": RAW_BYTES}
+    month_of = f"{kind}, {days} days of {series} series"
     return [
-        _result("P5", f"{kind}, rows", round(bytes_a_row, 1), "bytes", beside, count),
-        _result("P5", f"{kind}, compact", round(small, 1), "bytes", beside, whole),
+        _result("P5", f"{month_of}, rows", round(bytes_a_row, 1), "bytes", beside, count),
+        _result("P5", f"{month_of}, compact", round(small, 1), "bytes", beside, whole),
         *results,
         _result("P5", "roll-ups", round(whole / rolled_s), "readings/s", {}, whole),
         _result("P5", "compaction", round(whole / packed_s), "readings/s",
@@ -242,12 +248,16 @@ def main() -> None:
     with server() as dsn, connect(dsn, stage="bench") as db:
         registry.enrol(db, network())
         results = year(db, dsn, long) + month(db, days, series)
+    if not options.quick and shutil.which("node") and (needs.PGLITE / "node_modules").is_dir():
+        with timescale.running() as dsn, connect(dsn, stage="bench") as db:
+            registry.enrol(db, network())
+            results += month(db, *IN_WASM)[:2]
     if options.json:
         print(msgspec.json.encode(results).decode())
         return
     for one in results:
         beside = ", ".join(f"{name} {value}" for name, value in one["beside"].items())
-        print(f"{one['id']} {one['case']:<40} {one['value']:>12} {one['unit']:<10} {beside}")
+        print(f"{one['id']} {one['case']:<44} {one['value']:>12} {one['unit']:<10} {beside}")
 
 
 if __name__ == "__main__":

@@ -117,8 +117,13 @@ def size_of(name: str) -> tuple[float, float]:
 
 
 def _event(quantity: str, rows: int) -> Floats:
-    """0, then a ramp to 2 within a twelfth of the rows; a lake's level falls back to 0."""
+    """0, then a ramp to 2 within a twelfth of the rows; a lake's level falls back to 0, and a slope
+    moves faster and faster."""
     first, length = int(rows * _EVENT_FROM), rows // 12
+    if quantity in {"displacement", "tilt"}:
+        left = 1.0 - np.clip((np.arange(rows) - first) / (rows - first), 0.0, 1.0)
+        moved: Floats = -2.0 * np.log(left) / np.log(rows - first)
+        return moved
     ramp = np.clip((np.arange(rows) - first) / length, 0.0, 1.0)
     back = np.clip((np.arange(rows) - first - length) / length, 0.0, 1.0)
     return 2.0 * (ramp - back if quantity == "lake_level" else ramp)

@@ -103,6 +103,8 @@ class Joint(Detector):
     learns      the frozen dataclass that `fit` returns (of what `models.parts` names), so that a
                 model trained on stored readings can take the place of `fit`; None: it has none
     memory_s    how far back (s) the score of a row looks at most, `state` apart
+    sample      three quantities to check the detector with, where it needs certain ones together;
+                more of the first alone is a fault
     training_s  how far back (s) a fit looks at most; 0 where nothing is learnt. What neither
                 looks at is forgotten, so that a live stage's history is bounded
 
@@ -116,6 +118,7 @@ class Joint(Detector):
     learns: ClassVar[type | None] = None
     memory_s: float
     training_s: float = 0.0
+    sample: ClassVar[tuple[str, ...]] = ()
 
     def check(self, watched: Sequence[Watched]) -> None:
         """Raise InputError where these series or the parameters are not enough to go on."""

@@ -66,26 +66,32 @@ def _quantity(kind: type[Joint]) -> str:
     return "stage" if "stage" in wanted or not wanted else wanted[0]
 
 
-def recording(seed: int = 1, quantity: str = "stage", event: bool = False) -> Recording:
-    """Hourly values at two places, the upper one three hours ahead, and rain; with a gap.
+def recording(
+    seed: int = 1, quantities: Sequence[str] = ("stage", "rain", "stage"), event: bool = False
+) -> Recording:
+    """Hourly values at two places, the upper one three hours ahead, and of a third series, rain
+    or what moves with the lower one; with a gap.
 
-    event  the lower one rises far above all it ever was in the last rows, and the upper does not
+    event  the lower one rises far above all it ever was in the last rows, and no other does
     """
     random = np.random.default_rng(seed)
-    usual, large = size_of(quantity)
+    sizes = np.array([size_of(quantity) for quantity in quantities])
     rain = random.gamma(0.05, 8.0, _ROWS)
     up = -0.5 + np.convolve(rain, 0.02 * 0.9 ** np.arange(60))[:_ROWS]
     down = np.r_[up[:3], up[:-3]] + 0.005 * random.standard_normal(_ROWS)
+    third = down + 0.005 * random.standard_normal(_ROWS)
+    upper = up + 0.005 * random.standard_normal(_ROWS)
     if event:
         down[-_EVENT:] += 2.0
-    upper = up + 0.005 * random.standard_normal(_ROWS)
-    columns = np.stack([usual + large * down, rain, usual + large * upper])
+    # Within a third of what is large, so that nothing that is never negative becomes so.
+    scale = 1.0 if "rain" in quantities else 0.3
+    columns = sizes[:, :1] + scale * sizes[:, 1:] * np.stack([down, third, upper])
+    if quantities[1] == "rain":
+        columns[1] = rain
     at = np.arange(_ROWS) + np.where(np.arange(_ROWS) > _ROWS // 3, 30, 0)
-    unit = QUANTITIES[quantity].unit
-    watched = (
-        Watched(id=TARGET, quantity=quantity, unit=unit),
-        Watched(id="rain", quantity="rain", unit="mm"),
-        Watched(id="up", quantity=quantity, unit=unit),
+    watched = tuple(
+        Watched(id=id_, quantity=quantity, unit=QUANTITIES[quantity].unit)
+        for id_, quantity in zip((TARGET, quantities[1], "up"), quantities, strict=True)
     )
     return Recording(
         watched,
@@ -96,7 +102,9 @@ def recording(seed: int = 1, quantity: str = "stage", event: bool = False) -> Re
 
 
 def _given(make: MakeJoint, event: bool = False) -> Recording:
-    return recording(quantity=_quantity(type(make("", TARGET))), event=event)
+    kind = type(make("", TARGET))
+    quantity = _quantity(kind)
+    return recording(quantities=kind.sample or (quantity, "rain", quantity), event=event)
 
 
 def fit_until(given: Recording) -> str:
@@ -242,7 +250,9 @@ def check_constant(make: MakeJoint) -> None:
     """A constant input warns of nothing, and p-values are chances."""
     given = _given(make)
     detector = make(fit_until(given), TARGET)
-    usual = np.array([0.0 if w.id == "rain" else size_of(w.quantity)[0] for w in given.watched])
+    usual = np.array(
+        [0.0 if w.quantity == "rain" else size_of(w.quantity)[0] for w in given.watched]
+    )
     outcome = run(detector, replace(given, value=usual[given.place]))
     if (outcome.level > Level.GREEN).any() or np.isinf(outcome.score).any():
         raise CheckFailed("a constant input warns, or has an infinite score")

@@ -1,0 +1,157 @@
+"""Hydropower detectors on synthetic plants whose faults are known.
+
+How each is made is said beside it; nothing in the detectors was chosen on these seeds.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from devices.plant import efficiency
+from models.detect import detect
+from models.detector import Floats
+from records.errors import InputError
+from records.times import MINUTE, SECOND, text
+
+START = 1_580_000_000 * SECOND
+WARNS = ("orange", "red")
+
+
+def scored(
+    folder: Path, detector: str, columns: Mapping[str, Floats], step: int, trained: int
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """Scores and whether each row warns; `step` in microseconds, the first rows are training."""
+    given, found = folder / "given.csv", folder / "found.csv"
+    times = [text(START + row * step) for row in range(len(next(iter(columns.values()))))]
+    values = np.column_stack(list(columns.values())).tolist()
+    with given.open("w", encoding="utf-8") as file:
+        csv.writer(file).writerows(
+            [
+                ["measured_at", *columns],
+                *([at, *row] for at, row in zip(times, values, strict=True)),
+            ]
+        )
+    detect(detector, given, found, {"fit_until": times[trained - 1]})
+    with found.open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["series"] for row in rows} == {"*"}
+    score = np.array([float(row["score"] or "nan") for row in rows])
+    return score, np.array([row["level"] in WARNS for row in rows])
+
+
+def day_of_flow(random: np.random.Generator, count: int) -> Floats:
+    phase = np.arange(count) * 2 * np.pi / 1440
+    flow: Floats = 10 + 2 * np.sin(phase) + 0.2 * random.standard_normal(count)
+    return flow
+
+
+def growing(count: int, begins: int, over: int) -> Floats:
+    """0, then a straight rise to 1 within `over` rows, and there it stays."""
+    return np.clip((np.arange(count) - begins) / over, 0.0, 1.0)
+
+
+@pytest.mark.parametrize("seed", [11, 12])
+def test_a_rack_that_clogs_is_seen_before_its_loss_is_half_more(tmp_path: Path, seed: int) -> None:
+    random, count = np.random.default_rng(seed), 6000
+    flow, clogged = day_of_flow(random, count), growing(count, 4000, 1500)
+    loss = 0.021 * flow**2 * (1 + 0.6 * clogged) + 0.05 * random.standard_normal(count)
+    _, warns = scored(
+        tmp_path, "head-loss", {"r:head_loss:m": loss, "q:discharge:m3/s": flow}, MINUTE, 2880
+    )
+    assert not warns[:4000].any()
+    assert 0.6 * clogged[np.argmax(warns)] < 0.5
+    assert warns[-1]
+
+
+@pytest.mark.parametrize("seed", [11, 12])
+def test_a_worn_unit_is_seen_at_a_few_percent(tmp_path: Path, seed: int) -> None:
+    random, count = np.random.default_rng(seed), 6000
+    flow, worn = day_of_flow(random, count), 0.08 * growing(count, 4000, 1500)
+    head = 60 + 0.3 * random.standard_normal(count)
+    power = 9.81 * flow * head * efficiency(flow) * 0.965 * (1 - worn)
+    power = power * (1 + 0.005 * random.standard_normal(count))
+    given = {"p:active_power:kW": power, "q:discharge:m3/s": flow, "h:net_head:m": head}
+    _, warns = scored(tmp_path, "efficiency", given, MINUTE, 2880)
+    assert not warns[:4000].any()
+    assert worn[np.argmax(warns)] < 0.05
+    assert warns[-1]
+
+
+@pytest.mark.parametrize("leak", [1.0, -1.0])
+def test_a_pond_that_loses_or_gains_what_no_meter_shows_is_seen_within_an_hour(
+    tmp_path: Path, leak: float
+) -> None:
+    random, count = np.random.default_rng(13), 6000
+    turbine = day_of_flow(random, count)
+    inflow = 12 + np.sin(np.arange(count) * 2 * np.pi / 1440)
+    inflow = inflow + 0.3 * random.standard_normal(count)
+    lost = np.where(np.arange(count) >= 4000, leak, 0.0)
+    level = 3000 + np.cumsum(inflow - turbine - 2.0 - lost) * 60 / 20_000
+    level = level + 0.003 * random.standard_normal(count)
+    given = {"h:headpond_level:m": level, "i:discharge:m3/s": inflow, "t:discharge:m3/s": turbine}
+    _, warns = scored(tmp_path, "headpond-balance", given, MINUTE, 2880)
+    assert not warns[:4000].any()
+    assert warns[4000:4060].any()
+
+
+def plant(random: np.random.Generator, faulty: str) -> tuple[dict[str, Floats], NDArray[np.bool_]]:
+    """Eight sensors of a pump once a second; from the 600th to the 900th one valve closes, or the
+    shaft is out of balance. Temperatures wander, the current follows the load."""
+    count = 1150
+    load = np.zeros(count)
+    for row in range(1, count):
+        load[row] = 0.95 * load[row - 1] + 0.05 * random.standard_normal()
+    noise = random.standard_normal((8, count))
+    wander = np.cumsum(0.004 * random.standard_normal(count))
+    fault = np.clip((np.arange(count) - 600) / 60, 0, 1) * np.clip(
+        (900 - np.arange(count)) / 30, 0, 1
+    )
+    valve, shaft = fault * (faulty == "valve"), fault * (faulty == "shaft")
+    return {
+        "a1:acceleration:Gal": 27 + 0.6 * noise[0] + 1.5 * shaft,
+        "a2:acceleration:Gal": 40 + 0.8 * noise[1] + load + 1.5 * shaft + 2 * valve,
+        "i:electric_current:A": 1.3 + 0.2 * noise[2] + 0.3 * load,
+        "p:pressure:bar": 0.38 + 0.27 * random.integers(-1, 2, count),
+        "c:case_temperature:Cel": 71 + 0.3 * wander + 0.05 * noise[4] + 0.6 * valve,
+        "w:water_temperature:Cel": 24.6 - 0.2 * wander + 0.03 * noise[5],
+        "u:voltage:V": 230 + 5 * noise[6],
+        "f:volume_flow:L/min": 32 + 0.3 * noise[7] - 6 * valve,
+    }, fault > 0
+
+
+@pytest.mark.parametrize("faulty", ["valve", "shaft"])
+def test_a_plant_that_leaves_its_usual_state_warns_while_it_is_out_of_it(
+    tmp_path: Path, faulty: str
+) -> None:
+    given, fault = plant(np.random.default_rng(21), faulty)
+    _, warns = scored(tmp_path, "plant-state", given, SECOND, 400)
+    assert warns[:600].mean() < 0.02
+    assert warns[fault].mean() > 0.7
+    assert not warns[-60:].any()
+
+
+def test_a_sound_plant_hardly_warns(tmp_path: Path) -> None:
+    shares = []
+    for seed in range(30, 36):
+        given, _ = plant(np.random.default_rng(seed), "")
+        shares.append(scored(tmp_path, "plant-state", given, SECOND, 400)[1].mean())
+    assert np.mean(shares) < 0.05
+
+
+def test_a_missing_sensor_is_no_fault(tmp_path: Path) -> None:
+    given, _ = plant(np.random.default_rng(21), "")
+    silent = {**given, "u:voltage:V": np.where(np.arange(1150) > 500, np.nan, given["u:voltage:V"])}
+    score, warns = scored(tmp_path, "plant-state", silent, SECOND, 400)
+    assert np.isfinite(score[400:]).all()
+    assert warns.mean() < 0.05
+
+
+def test_what_is_missing_is_said(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="head-loss needs a discharge, and a head_loss or"):
+        scored(tmp_path, "head-loss", {"q:discharge:m3/s": np.ones(10)}, MINUTE, 5)
