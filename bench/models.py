@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from bench.skill import bearing, earthquake, flood, pressure, rain, tide_gauge
+from bench.skill import anomalies, bearing, earthquake, flood, pressure, rain, tide_gauge
 from bench.skill.recordings import Result
 
 ROOT = Path(__file__).parents[1]
@@ -27,6 +27,7 @@ KINDS = {
     "bearing": bearing,
     "flood": flood,
     "rain": rain,
+    "ensemble": anomalies,
 }
 
 
