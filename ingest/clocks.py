@@ -170,9 +170,10 @@ class Clocks:
         calm &= ~feeds | ((lag >= offset) & (lag <= offset + STEP))
         if calm.all():
             return offset
-        # What one message changes counts for the device's later ones.
+        # What one message changes counts for the device's later ones; one that feeds nothing
+        # changes nothing.
         device = np.array([key[0] for key in keys], np.int64)
-        moved = np.isin(device, device[~calm])
+        moved = ~calm | np.isin(device, device[~calm & feeds])
         for n in np.flatnonzero(moved).tolist():
             at = int(received_at[n])
             offset[n] = self._one(keys[n], bool(feeds[n]), int(lag[n]), at)

@@ -83,6 +83,9 @@ class Intake:
         self._max_payload_bytes = max_payload_bytes
         self._ledger = Ledger()
         self._touched: set[tuple[int, int]] = set()
+        # The last numbered message of this batch by topic, and whose number it has: who repeats it
+        # at once is not decoded again.
+        self._said: dict[str, tuple[bytes, tuple[int, int]]] = {}
         self._limits = limits.table(registry)
         self._checks = Checks(self._limits)
         self._nodes = Sparkplug()
@@ -146,7 +149,12 @@ class Intake:
     def take(self, arrivals: Sequence[Arrival]) -> Commit:
         """Everything to store of these messages. Never raises for what a message says."""
         batch = _Batch(Gathering(), [], [], [])
+        self._said = {}
         for arrival in arrivals:
+            said = self._said.get(arrival.topic)
+            if said is not None and said[0] == arrival.payload:
+                self._touched.add(said[1])
+                continue
             route = self._routes.of(arrival.topic)
             decoder = route.decoder
             if decoder is not None and 0 < len(arrival.payload) <= self._max_payload_bytes:
@@ -283,6 +291,7 @@ class Intake:
             self._touched.add(key)
             answer = self._ledger.settle(key, identity[1])
             if answer is not Answer.FULL:
+                self._said[arrival.topic] = (arrival.payload, key)
                 return True if answer is Answer.NEW else None
         message = digest(arrival.topic, arrival.payload)
         return False if self._recent.is_new(message, arrival.received_at) else None

@@ -207,3 +207,23 @@ def test_any_cut_into_batches_and_any_restart_gives_the_same_offsets(
         pieces += clocks.take(keys[a:b], feeds[a:b], (at - lag)[a:b], at[a:b]).tolist()
         kept |= {(c.device, c.boot): c for c in clocks.news()}
     assert pieces == whole.tolist()
+
+
+def test_what_feeds_nothing_costs_the_messages_beside_it_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clocks = Clocks([ClockState(1, 1, NOW, NOW, known=True, offset_at=NOW)])
+    looked_at: list[int] = []
+    one = clocks._one
+
+    def noting(key: tuple[int, int], feeds: bool, lag: int, at: int) -> int:
+        looked_at.append(key[1])
+        return one(key, feeds, lag, at)
+
+    monkeypatch.setattr(clocks, "_one", noting)
+    keys = [(1, 1)] * 50 + [(1, NO_BOOT)] + [(1, 1)] * 50
+    feeds = np.array([boot == 1 for _, boot in keys])
+    received_at = NOW + SECOND * np.arange(1, len(keys) + 1)
+    offsets = clocks.take(keys, feeds, received_at - SECOND // 10, received_at)
+    assert looked_at == [NO_BOOT]
+    assert offsets.tolist() == [(at - NOW) // 10_000 for at in received_at.tolist()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from itertools import pairwise
 from typing import Any
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from ingest import senml as senml_format
 from ingest.checks import HISTORY
 from ingest.intake import KEPT_OF_TOO_LARGE_BYTES, Arrival, Intake
 from ingest.ledger import MOST_SPANS, Receipt
@@ -220,6 +222,32 @@ def test_a_repeat_changes_nothing_whatever_it_says() -> None:
     assert (len(again.readings), again.settled, again.quarantined) == (0, (), ())
     assert worker.touched() == {(1, 1)}
     assert worker.touched() == set()
+
+
+def test_who_repeats_itself_at_once_is_decoded_once_and_still_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    decoded: list[bytes] = []
+    first, second = stage(boot=1, seq=1), stage(2.5, NOW / 1e6 + 1, boot=1, seq=2)
+
+    def decode(payload: bytes) -> Any:
+        decoded.append(payload)
+        return senml_format.decode(payload)
+
+    worker = intake()
+    route = worker._routes.of(TOPIC)
+    assert route.decoder is not None
+    counting = dataclasses.replace(route, decoder=dataclasses.replace(route.decoder, decode=decode))
+    monkeypatch.setitem(worker._routes._known, TOPIC, counting)
+    said = [first] * 10 + [second] * 10 + [first] * 10
+    commit = worker.take([Arrival(TOPIC, payload, NOW + n) for n, payload in enumerate(said)])
+    assert len(commit.readings) == 2
+    assert worker.touched() == {(1, 1)}
+    # What was said before the last one is known by its number.
+    assert decoded == [first, second, first]
+    again = worker.take([Arrival(TOPIC, first, NOW + 40)] * 2)
+    assert not again.has_news
+    assert worker.touched() == {(1, 1)}
 
 
 def test_without_a_sequence_the_same_bytes_are_one_message() -> None:
