@@ -18,8 +18,6 @@ from records.errors import SettingsError
 from records.times import SECOND
 
 _NEVER = -(2**63)
-# A target that is silent for longer than so many memories must not make the history grow on.
-_MEMORIES = 4
 _LEAST_PRUNED = 4096
 _UNFITTED = object()
 
@@ -43,7 +41,6 @@ class Runner:
         self._history = History(self.watched)
         self._prune_at = _LEAST_PRUNED
         self._first_at: int | None = None
-        self._newest_at = _NEVER
         self._fitted_at = _NEVER
         self._since = _NEVER
         self._state: State = {}
@@ -55,7 +52,6 @@ class Runner:
             return
         if self._first_at is None:
             self._first_at = int(measured_at.min())
-        self._newest_at = max(self._newest_at, int(measured_at.max()))
         self._history.add(place, measured_at, value)
 
     def restart(self, place: int, from_at: int) -> None:
@@ -101,7 +97,6 @@ class Runner:
                 "identity": self.identity,
                 "model": self.model_number,
                 "first_at": self._first_at,
-                "newest_at": self._newest_at,
                 "fitted_at": self._fitted_at,
                 "since": self._since,
                 "state": kept,
@@ -136,8 +131,8 @@ class Runner:
             for name, (dtype, shape, data) in found["state"].items()
             if own
         }
-        self._first_at, self._newest_at = found["first_at"], found["newest_at"]
-        self._fitted_at, self._since = found["fitted_at"], found["since"]
+        self._first_at, self._since = found["first_at"], found["since"]
+        self._fitted_at = found["fitted_at"]
         self._model = _UNFITTED
         self._bank.load(found["levels"])
 
@@ -198,10 +193,13 @@ class Runner:
 
     def _kept(self) -> tuple[int, int]:
         """Of the rows of the last fit those later than the first moment are of use, of all rows
-        those later than the second."""
+        those later than the second.
+
+        It goes by what was judged alone: while a target is silent, the history of its inputs
+        grows, since no device's clock can be trusted to say how far back the next row will look.
+        """
         memory_s, training_s = self.detector.memory_s, self.detector.training_s
-        seen_at = max(self._since, _before(self._newest_at, _MEMORIES * memory_s))
-        after = _before(seen_at, memory_s)
+        after = _before(self._since, memory_s)
         if self._given is not None or self._first_at is None or not training_s:
             return 2**63 - 1, after
         coming = (at for at in self.detector.fits(self._first_at) if at > self._fitted_at)

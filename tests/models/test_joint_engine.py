@@ -333,3 +333,32 @@ def test_a_clock_that_runs_ahead_closes_no_moment_before_its_time() -> None:
     ahead = [(1, 7200.0, 60.0)]
     right = [(0, 61.0, 61.0), (0, 121.0, 121.0)]
     assert [at for at, _ in follow(*ahead, *right, now_s=130)] == [61, 121]
+
+
+class Lately(All):
+    """Counts the values of the last two minutes before each value of a target."""
+
+    memory_s = 120.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.target = "down"
+
+    def judge(self, recording: Recording, since: int, model: Any, state: Any) -> Judged:
+        times = recording.measured_at[recording.shown("down", since)]
+        counts = np.searchsorted(recording.measured_at, times, side="right")
+        counts -= np.searchsorted(recording.measured_at, times - 120 * SECOND, side="right")
+        return Judged(counts / 10)
+
+
+def test_a_clock_that_is_a_day_ahead_makes_nothing_be_forgotten() -> None:
+    def add(runner: Runner, place: int, at: int) -> list[float]:
+        runner.add(np.array([place]), np.array([at * SECOND]), np.array([1.0]))
+        score: list[float] = runner.judge(at * SECOND)[1].score.tolist() if place == 0 else []
+        return score
+
+    first, second = (Runner(Lately(), GIVEN.watched) for _ in range(2))
+    add(first, 1, 10)
+    add(first, 2, 86_410)
+    second.load(first.save())
+    assert add(first, 0, 60) == add(second, 0, 60) == [0.2]
