@@ -173,6 +173,30 @@ def test_verdicts_of_a_former_schema_stay_known_with_their_validity(
             assert said(db, None) == last
 
 
+# A packet of three samples in batch 1, and one of two that it replaced.
+_PACKETS = f"""
+INSERT INTO waveform VALUES ({_AT}, {_AT}, {_AT}, 100, 1, 1, 3, 0, 1, 0, 0, false, false, '');
+INSERT INTO waveform_revision VALUES
+    ({_AT}, {_AT}, {_AT}, 100, 1, 1, 2, 0, 1, 0, 0, false, false, '', {_AT}, 0, 1);
+"""
+
+
+def test_samples_of_packets_from_before_are_counted_with_their_batches(
+    databases: Databases, kind: str
+) -> None:
+    with empty(databases, kind) as dsn:
+        make_first(dsn)
+        number = next(one.number for one in migrations.known() if one.name == "packets")
+        migrations.migrate(dsn, through=number - 1)
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            connection.execute(_PACKETS.encode())
+        migrations.migrate(dsn)
+        with connect(dsn, stage="test") as db:
+            assert db.run("SELECT samples FROM batch WHERE number = 1") == [(5,)]
+            others = db.run("SELECT sum(samples) FROM batch WHERE number <> 1")[0][0]
+            assert not others
+
+
 def test_every_applied_migration_is_kept_with_its_hash(dsn: str) -> None:
     with psycopg.connect(dsn) as connection:
         done = migrations.applied(connection)
