@@ -117,6 +117,7 @@ class Baseline(Sound):
     needs      words for the series that are needed
     """
 
+    learns = Relation
     least: ClassVar[float] = 0.0
     relative: ClassVar[bool] = True
     sign: ClassVar[int] = 1

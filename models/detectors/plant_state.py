@@ -59,6 +59,7 @@ class PlantState(Sound):
     name = "plant-state"
     hazard = Hazard.PLANT_FAULT
     experimental = True
+    learns = _Model
     card = (
         "For two or more sensors of one machine or plant, of any quantities. Method: robustly "
         "scaled readings, exponential mean over ten readings less a baseline that follows with "
