@@ -41,22 +41,44 @@ def latest(at: Times, value: Floats, when: Times, oldest: int) -> Floats:
     return np.where(known, value[np.maximum(row, 0)], np.nan)
 
 
+def usual_sizes(recording: Recording) -> Floats:
+    """For each series of discharge its median size, for others infinity: where `bent` begins."""
+    sizes = np.full(len(recording.watched), np.inf)
+    for place, watched in enumerate(recording.watched):
+        if watched.quantity == "discharge":
+            _, value = recording.series(place)
+            sizes[place] = np.median(np.abs(value)) if len(value) else np.inf
+    return np.maximum(sizes, 1e-6)
+
+
+def bend(value: Floats, size: float) -> Floats:
+    """A flow on a scale that is even for small values and logarithmic for large ones."""
+    bent: Floats = np.arcsinh(value / size) if np.isfinite(size) else value
+    return bent
+
+
+def bent_series(recording: Recording, place: int, scales: Floats) -> tuple[Times, Floats]:
+    """Times and bent values of one series."""
+    at, value = recording.series(place)
+    return at, bend(value, float(scales[place]))
+
+
 def looks_back_s(horizon_s: float) -> float:
     """How far back (s) the features of a row look."""
     return horizon_s * max(*_SUMS, *(2 * lag for lag in _LAGS))
 
 
-def features(recording: Recording, target: int, horizon: int, since: int) -> Floats:
+def features(recording: Recording, target: int, horizon: int, since: int, scales: Floats) -> Floats:
     """One row a value of the target newer than `since`, from values at or before it.
 
     Columns in order of the series' ids. Those of a row are the same bits wherever the recording
     begins, `looks_back_s` before the row or earlier.
     """
-    when, own = recording.series(target)
+    when, own = bent_series(recording, target, scales)
     when, own = when[when > since], own[when > since]
     columns = [own]
     for place in sorted(range(len(recording.watched)), key=lambda i: recording.watched[i].id):
-        at, value = recording.series(place)
+        at, value = bent_series(recording, place, scales)
         quantity = recording.watched[place].quantity
         columns += _sums(at, value, when, horizon) if quantity in _SUMMED else []
         columns += _steps(at, value, when, horizon) if quantity not in _SUMMED else []
@@ -97,9 +119,10 @@ class Ahead:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """Quantile models of the rise ahead, one a level of `LEVELS`."""
+    """Quantile models of the rise ahead, one a level of `LEVELS`, on the scale of `bend`."""
 
     models: tuple[HistGradientBoostingRegressor, ...]
+    scales: Floats
 
     def quantiles(self, given: Floats) -> Floats:
         """Shape (rows, levels), not falling along a row."""
@@ -108,7 +131,7 @@ class Fitted:
         return np.sort(found, axis=1)
 
 
-def fit(given: Floats, rise: Floats, trees: int) -> Fitted | None:
+def fit(given: Floats, rise: Floats, trees: int, scales: Floats) -> Fitted | None:
     """Models from rows whose horizon is over; None where they are too few to learn from."""
     known = np.flatnonzero(~np.isnan(rise))
     if len(known) < _LEAST_ROWS:
@@ -118,7 +141,7 @@ def fit(given: Floats, rise: Floats, trees: int) -> Fitted | None:
     given = np.where(np.isnan(given[known]).all(axis=0), 0.0, given[known])
     with _one_thread():
         models = [_model(level, trees).fit(given, rise[known]) for level in LEVELS]
-    return Fitted(tuple(models))
+    return Fitted(tuple(models), scales)
 
 
 def _one_thread() -> AbstractContextManager[Any]:

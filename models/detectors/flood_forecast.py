@@ -56,7 +56,8 @@ class FloodForecast(Joint):
         "several lags and rain sums; quantile offsets follow what came true (arXiv:2307.16895). "
         "It is fitted anew whenever the past has doubled. Null: persistence (over now, over "
         "ahead) and rate of rise at the same lead. Below 200 training rows it says nothing; a "
-        "flood larger than any in the training part is an extrapolation."
+        "flood larger than any in the training part is an extrapolation (of discharge on a "
+        "logarithmic scale)."
     )
 
     def __init__(
@@ -101,11 +102,12 @@ class FloodForecast(Joint):
 
     def fit(self, recording: Recording, at: int) -> exceedance.Fitted | None:
         place, horizon = recording.target(self.target), self._horizon
-        when, value = recording.series(place)
+        scales = exceedance.usual_sizes(recording)
+        when, value = exceedance.bent_series(recording, place, scales)
         rise = exceedance.Ahead(when, value, horizon).highest(when) - value
         past = when + horizon <= at
-        given = exceedance.features(recording, place, horizon, _NEVER)
-        return exceedance.fit(given[past], rise[past], self.trees)
+        given = exceedance.features(recording, place, horizon, _NEVER, scales)
+        return exceedance.fit(given[past], rise[past], self.trees, scales)
 
     def judge(
         self, recording: Recording, since: int, model: exceedance.Fitted, state: State
@@ -118,12 +120,16 @@ class FloodForecast(Joint):
         fits = recording.plausible()[shown]
         if not fits.any():
             return Judged(score)
-        at, value = recording.measured_at[shown][fits], recording.value[shown][fits]
-        given = exceedance.features(recording, place, horizon, since)
-        ahead = exceedance.Ahead(*recording.series(place), horizon)
-        least = max(1e-3 * abs(self.threshold), 1e-9)
+        at, value = (
+            recording.measured_at[shown][fits],
+            exceedance.bend(recording.value[shown][fits], float(model.scales[place])),
+        )
+        given = exceedance.features(recording, place, horizon, since, model.scales)
+        ahead = exceedance.Ahead(*exceedance.bent_series(recording, place, model.scales), horizon)
+        threshold = float(exceedance.bend(np.array(self.threshold), float(model.scales[place])))
+        least = max(1e-3 * abs(threshold), 1e-9)
         shifted = exceedance.corrected(at, model.quantiles(given), value, ahead, least, state)
-        score[fits] = exceedance.chance_above(shifted, self.threshold - value, least)
+        score[fits] = exceedance.chance_above(shifted, threshold - value, least)
         return Judged(score)
 
     @property
