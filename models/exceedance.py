@@ -48,7 +48,8 @@ def usual_sizes(recording: Recording) -> Floats:
         if watched.quantity == "discharge":
             _, value = recording.series(place)
             sizes[place] = np.median(np.abs(value)) if len(value) else np.inf
-    return np.maximum(sizes, 1e-6)
+    least: Floats = np.maximum(sizes, 1e-6)
+    return least
 
 
 def bend(value: Floats, size: float) -> Floats:
@@ -197,6 +198,12 @@ def corrected(
     state["weight"], state["value"] = weight[over:], base[over:]
     found: Floats = shifted[kept:]
     return found
+
+
+def forget_waiting(state: State) -> None:
+    """Rows that wait for their horizon teach nothing: they were judged on another scale."""
+    for name in ("at", "shifted", "weight", "value"):
+        state.pop(name, None)
 
 
 def chance_above(quantiles: Floats, limit: Floats, least: float) -> Floats:

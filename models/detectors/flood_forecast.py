@@ -120,13 +120,15 @@ class FloodForecast(Joint):
         fits = recording.plausible()[shown]
         if not fits.any():
             return Judged(score)
-        at, value = (
-            recording.measured_at[shown][fits],
-            exceedance.bend(recording.value[shown][fits], float(model.scales[place])),
-        )
+        size = float(model.scales[place])
+        at = recording.measured_at[shown][fits]
+        value = exceedance.bend(recording.value[shown][fits], size)
         given = exceedance.features(recording, place, horizon, since, model.scales)
         ahead = exceedance.Ahead(*exceedance.bent_series(recording, place, model.scales), horizon)
-        threshold = float(exceedance.bend(np.array(self.threshold), float(model.scales[place])))
+        threshold = float(exceedance.bend(np.array(self.threshold), size))
+        if "size" in state and state["size"][0] != size:
+            exceedance.forget_waiting(state)
+        state["size"] = np.array([size])
         least = max(1e-3 * abs(threshold), 1e-9)
         shifted = exceedance.corrected(at, model.quantiles(given), value, ahead, least, state)
         score[fits] = exceedance.chance_above(shifted, threshold - value, least)

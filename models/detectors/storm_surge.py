@@ -1,0 +1,215 @@
+"""Sea level that will exceed a threshold: the tide ahead, and what the weather adds to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from models import exceedance, harmonics
+from models.detector import (
+    Crossing,
+    Floats,
+    Limits,
+    Said,
+    State,
+    Values,
+    Watched,
+    evidence_of,
+    rounded,
+)
+from models.joint import Joint, Judged, Recording, until
+from records.errors import InputError
+from records.levels import Hazard
+from records.statements import Phrase
+from records.times import DAY, SECOND
+
+WILL_SURGE = (
+    "{target} is forecast to exceed {threshold} {unit} within {hours} h with a chance of"
+    " {percent} %; it now stands {residual} {unit} above the tide."
+)
+_FIRST_FIT = 60 * DAY
+_NEVER = -(2**63)
+_STEPS = 12  # moments of the horizon at which the tide is asked
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """The tide and, for what is added to it, quantiles of the highest level ahead.
+
+    lasts  share of today's residual that is left at each moment of the horizon, shape (_STEPS,)
+    """
+
+    tide: harmonics.Tide
+    lasts: Floats
+    above: exceedance.Fitted
+
+
+class StormSurge(Joint):
+    """Warns where the sea is likely to exceed the threshold within the horizon.
+
+    fit_until   time up to which rows are training; "": the first 60 days
+    target      id of the series that is forecast
+    threshold   in the target's canonical unit; `detect` takes it in the unit of the file
+    horizon_s   how far ahead it looks
+    warn_at     chance at which orange is reached; yellow at half of it, red half way to certain
+    trees       boosting rounds of each quantile
+    """
+
+    name = "storm-surge"
+    hazard = Hazard.STORM_SURGE
+    experimental = True
+    training_s = np.inf
+    learns = Learned
+    card = (
+        "Chance that sea level exceeds a threshold at some time in the horizon. Method: the tide "
+        "by a robust harmonic fit (models/harmonics.py), the residual from it going on as it did "
+        "on average, and boosted quantiles of what is above that, from the residual's own past "
+        "and all other series (pressure, wind), kept calibrated (arXiv:2307.16895). Fitted on the "
+        "past alone, anew whenever it has doubled. The residual of now is a median of three "
+        "values, so that one spike makes no warning. Null: the tide alone, and the tide with "
+        "today's residual. Below 60 days it says nothing; a gauge whose datum was moved is wrong "
+        "by as much."
+    )
+
+    def __init__(
+        self,
+        fit_until: str = "",
+        target: str = "",
+        threshold: float | None = None,
+        horizon_s: float = 21600.0,
+        warn_at: float = 0.4,
+        trees: int = 60,
+    ) -> None:
+        self.fit_until = fit_until
+        self.target = target
+        self.threshold = threshold
+        self.horizon_s = horizon_s
+        self.warn_at = warn_at
+        self.trees = trees
+        until(fit_until)
+        if horizon_s <= 0 or not 0 < warn_at < 1:
+            raise ValueError("horizon_s must be above 0, and warn_at between 0 and 1")
+
+    def limits(self, watched: Sequence[Watched]) -> Limits:
+        up = (self.warn_at / 2, self.warn_at, (1 + self.warn_at) / 2)
+        return Limits.same(len(watched), up, up)
+
+    @property
+    def memory_s(self) -> float:  # type: ignore[override]
+        return exceedance.looks_back_s(self.horizon_s)
+
+    def check(self, watched: Sequence[Watched]) -> None:
+        if not self.target or self.threshold is None:
+            raise InputError(f"{self.name} needs the parameters target and threshold")
+        super().check(watched)
+
+    def fits(self, first_at: int) -> Iterator[int]:
+        """First at `fit_until`, then whenever the past has doubled."""
+        given = until(self.fit_until)
+        at = first_at + _FIRST_FIT if given is None else given
+        while True:
+            yield at
+            at += max(at - first_at, DAY)
+
+    def fit(self, recording: Recording, at: int) -> Learned | None:
+        place, horizon = recording.target(self.target), self._horizon
+        when, level = recording.series(place)
+        tide = harmonics.fitted(when, level)
+        if tide is None:
+            return None
+        residual = level - tide.at(when)
+        lasts = self._lasts(when, residual)
+        expected = self._expected(tide, lasts, when, _steady(residual))
+        highest = exceedance.Ahead(when, level, horizon).highest(when)
+        past = when + horizon <= at
+        given, scales = (
+            self._given(recording, tide, _NEVER),
+            np.full(len(recording.watched), np.inf),
+        )
+        above = exceedance.fit(given[past], (highest - expected)[past], self.trees, scales)
+        return None if above is None else Learned(tide, lasts, above)
+
+    def judge(self, recording: Recording, since: int, model: Learned, state: State) -> Judged:
+        """Chances at the target's rows."""
+        assert self.threshold is not None
+        place, horizon = recording.target(self.target), self._horizon
+        shown = recording.shown(self.target, since)
+        score, residual = np.full(len(shown), np.nan), np.full(len(shown), np.nan)
+        fits = recording.plausible()[shown]
+        if not fits.any():
+            return Judged(score, None, {"residual": residual})
+        when, level = recording.series(place)
+        new = when > since
+        steady = _steady(level - model.tide.at(when))[new]
+        expected = self._expected(model.tide, model.lasts, when[new], steady)
+        quantiles = model.above.quantiles(self._given(recording, model.tide, since))
+        ahead = exceedance.Ahead(when, level, horizon)
+        least = 1e-3
+        shifted = exceedance.corrected(when[new], quantiles, expected, ahead, least, state)
+        score[fits] = exceedance.chance_above(shifted, self.threshold - expected, least)
+        residual[fits] = steady
+        return Judged(score, None, {"residual": residual})
+
+    def _expected(
+        self, tide: harmonics.Tide, lasts: Floats, when: harmonics.Times, steady: Floats
+    ) -> Floats:
+        """The highest level of the horizon if the residual of now goes on as it did on average."""
+        levels = [
+            tide.at(when + later) + share * steady
+            for later, share in zip(self._later(), lasts.tolist(), strict=True)
+        ]
+        highest: Floats = np.max(levels, axis=0)
+        return highest
+
+    def _lasts(self, when: harmonics.Times, residual: Floats) -> Floats:
+        """Regression of the residual later on the residual now, through zero."""
+        steady = _steady(residual)
+        shares = []
+        for later in self._later():
+            then = exceedance.latest(when, residual, when + later, later // 2)
+            known = ~np.isnan(then) & (when + later <= when[-1])
+            square = float((steady[known] ** 2).sum())
+            shares.append(float((steady[known] * then[known]).sum()) / square if square else 0.0)
+        return np.clip(shares, 0.0, 1.0)
+
+    def _later(self) -> list[int]:
+        return [self._horizon * step // _STEPS for step in range(1, _STEPS + 1)]
+
+    def _given(self, recording: Recording, tide: harmonics.Tide, since: int) -> Floats:
+        """What quantiles rest on: as for rivers, with the residual in place of the target."""
+        place = recording.target(self.target)
+        own = np.flatnonzero((recording.place == place) & recording.plausible())
+        value = recording.value.copy()
+        value[own] = _steady(value[own] - tide.at(recording.measured_at[own]))
+        scales = np.full(len(recording.watched), np.inf)
+        rest = replace(recording, value=value)
+        return exceedance.features(rest, place, self._horizon, since, scales)
+
+    @property
+    def _horizon(self) -> int:
+        return round(self.horizon_s * SECOND)
+
+    def reason(self, crossing: Crossing, detail: Mapping[str, Any]) -> Said:
+        residual = float(detail["residual"])
+        values: Values = {
+            "target": self.target,
+            "threshold": rounded(self.threshold or 0.0),
+            "unit": crossing.watched.unit,
+            "hours": rounded(self.horizon_s / 3600),
+            "percent": round(100 * crossing.score),
+            "residual": rounded(residual, 2),
+        }
+        return Said(
+            Phrase(text=WILL_SURGE, values=values), evidence_of(crossing, residual=residual)
+        )
+
+
+def _steady(residual: Floats) -> Floats:
+    """Each value as the median of it and the two before: one spike never counts."""
+    before = np.r_[residual[:1], residual[:-1]]
+    earlier = np.r_[before[:1], before[:-1]]
+    steady: Floats = np.median(np.stack([residual, before, earlier]), axis=0)
+    return steady
