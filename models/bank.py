@@ -94,7 +94,8 @@ class Bank:
         self._limits = detector.limits(self.watched)
         self._lowest = self._limits.up.min(axis=1)
         self._traced: Floats | None = None
-        ranges = [_plausible(w) for w in self.watched]
+        every = (-np.inf, np.inf)
+        ranges = [every if detector.any_value else _plausible(w) for w in self.watched]
         self._bounded = any(np.isfinite(ranges).ravel())
         self._low, self._high = np.array(ranges, np.float64).reshape(-1, 2).T.copy()
 

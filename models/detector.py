@@ -147,6 +147,7 @@ class Detector:
     quantities    names of the quantities that it takes; empty: any series
     version       changes whenever the same input could give another output (drops old state)
     experimental  True until recordings have shown its skill: never used without being chosen
+    any_value     True: is shown values too that no sensor of the quantity can read
     cold_start_s  history (s) of a series below which its level stays green
     hold_s        how long (s) a score stays below the kept limit before the level falls
     card          model card: what it is for, method with source, null, limits of use
@@ -157,6 +158,7 @@ class Detector:
     quantities: ClassVar[frozenset[str]] = frozenset()
     version: ClassVar[str] = "1"
     experimental: ClassVar[bool] = False
+    any_value: ClassVar[bool] = False
     cold_start_s: float = 0.0
     hold_s: float = 0.0
     card: ClassVar[str]
