@@ -181,10 +181,12 @@ def _chances(
 
 
 def _nulls(past: Sequence[Span], events: Sequence[Span], at: Times) -> dict[str, Judged]:
-    watched = {"": (int(at[0]), int(at[-1]))}
+    # Nobody is false while nothing is watched: a gap of a day ends a stretch.
+    parts = np.split(at, np.flatnonzero(np.diff(at) > DAY) + 1)
+    stretches = [{"": (int(part[0]), int(part[-1]))} for part in parts]
     said = {
-        "always_on": nulls.always_on(watched),
-        "time_of_day": nulls.time_of_day(past, watched, hours=1),
+        "always_on": [w for one in stretches for w in nulls.always_on(one)],
+        "time_of_day": [w for s in stretches for w in nulls.time_of_day(past, s, hours=1)],
         "persistence": nulls.persistence(events, HORIZON),
     }
     return {name: judge(spans, events, RULES) for name, spans in said.items()}
