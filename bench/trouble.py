@@ -60,7 +60,8 @@ def turns(dsn: str, port: int, trouble: str, readings: int, pairs: int, turn: in
 
 def record(server: str, folder: Path, kind: str, trouble: str, part: int) -> dict[str, Any]:
     """The record of one case."""
-    port, pairs, turn = free_port(), PAIRS, TURN // (4 if part > 1 else 1)
+    quick = part > 1
+    port, pairs, turn = free_port(), PAIRS // (2 if quick else 1), TURN // (4 if quick else 1)
     with broker(kind, folder, port), database(server, f"bench_{trouble}") as dsn:
         found = turns(dsn, port, trouble, READINGS, pairs, turn)
     well, ill = found[::2], found[1::2]
