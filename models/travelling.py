@@ -21,10 +21,10 @@ from records.network import Record
 
 P_KM_PER_S = 6.5  # mean speed of the first wave within the crust
 DECAY = 2.0  # amplitude of the first second falls with distance to this power
-TIME_SD_S = 0.8  # of an onset about its travel time, near the source
+TIME_SD_S = 0.6  # of an onset about its travel time, near the source
 TIME_SD_PART = 0.04  # and more with the difference of travel times
-MOST_SDS = 2.2  # an onset further off is no part of the wave
-AMPLITUDE_SD = 0.3  # decades
+MOST_SDS = 2.5  # an onset further off is no part of the wave
+AMPLITUDE_SD = 0.25  # decades
 CHANCE_S = 10.0  # a station takes part by chance if it fires within about so long
 QUIET_COST = 2.0  # decades: a station that must have felt the wave and did not
 QUIET_AFTER_S = 0.2  # how late a strong wave may begin to be felt

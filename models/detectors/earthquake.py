@@ -56,7 +56,6 @@ class Earthquake(Associated):
     name = "earthquake"
     hazard = Hazard.EARTHQUAKE
     version = "2"
-    experimental = True
     hears = True
     quantities = frozenset({"acceleration"})
     card = (
@@ -68,7 +67,7 @@ class Earthquake(Associated):
         "tried: travel times at 6.5 km/s, amplitudes of the first second that fall with the square "
         "of distance, no nearer station that stayed quiet. The score says by how many decades one "
         "wave explains this better than chance, given how often each station began to shake by "
-        "itself in the last minutes: orange takes three stations and a score of 6.4, yellow two "
+        "itself in the last minutes: orange takes three stations and a score of 6.15, yellow two "
         "and 4. So restless stations need company. In `detect` there is no association: each axis "
         "is judged alone, and any lorry triggers one. Null: any three stations within their travel "
         "times. Says nothing of size: the first second told magnitudes hardly better than the "
@@ -84,7 +83,7 @@ class Earthquake(Associated):
         long_s: float = 20.0,
         sustained_s: float = 1.0,
         stations: int = 3,
-        limit: float = 6.4,
+        limit: float = 6.15,
         doubt: float = 4.0,
         cold_start_s: float = 20.0,
         hold_s: float = 6.0,
