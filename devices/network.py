@@ -10,7 +10,7 @@ from records.network import DetectorChoice, Device, Network, Series
 LATE_AFTER_S = 60.0
 
 # What is experimental must be chosen: the plant's vibration zones have no recordings behind them
-# yet.
+# yet, and earthquakes are not yet told from noise quite well enough.
 DETECTORS = (
     "stage-limit",
     "rate-of-rise",
