@@ -68,6 +68,7 @@ def joint_table(detector: Joint, file: SeriesFile) -> list[Row]:
         return []
     columns = [file.columns[place] for place in seats]
     names = [column.watched.id for column in columns]
+    detector = detector.aimed([column.watched for column in columns])
     if detector.target in names:
         target = columns[names.index(detector.target)]
         detector = detector.canonical(target.factor, target.offset)

@@ -174,6 +174,10 @@ class Joint(Detector):
             return self
         return type(self)(**{**params, "threshold": params["threshold"] * factor + offset})
 
+    def aimed(self, watched: Sequence[Watched]) -> Self:  # noqa: ARG002
+        """The same detector with a target, where it has none and the series leave no doubt."""
+        return self
+
     def slots(self) -> dict[str, Slot]:
         """None: what is kept between rows is the history and `judge`'s state."""
         return {}

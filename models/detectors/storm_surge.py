@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -39,23 +39,27 @@ _STEPS = 12  # moments of the horizon at which the tide is asked
 class Learned:
     """The tide and, for what is added to it, quantiles of the highest level ahead.
 
-    lasts  share of today's residual that is left at each moment of the horizon, shape (_STEPS,)
+    lasts      share of today's residual that is left at each moment of the horizon (_STEPS,)
+    threshold  given, or what the past exceeded as often as the budget allows
     """
 
     tide: harmonics.Tide
     lasts: Floats
     above: exceedance.Fitted
+    threshold: float
 
 
 class StormSurge(Joint):
     """Warns where the sea is likely to exceed the threshold within the horizon.
 
-    fit_until   time up to which rows are training; "": the first 60 days
-    target      id of the series that is forecast
-    threshold   in the target's canonical unit; `detect` takes it in the unit of the file
-    horizon_s   how far ahead it looks
-    warn_at     chance at which orange is reached; yellow at half of it, red half way to certain
-    trees       boosting rounds of each quantile
+    fit_until        time up to which rows are training; "": the first 60 days
+    target           id of the series that is forecast; "": the only sea level there is
+    threshold        in the target's canonical unit; `detect` takes it in the unit of the file;
+                     None: the level that the past exceeded `budget_per_year` times a year
+    horizon_s        how far ahead it looks
+    warn_at          chance at which orange is reached; yellow at half, red half way to certain
+    trees            boosting rounds of each quantile
+    budget_per_year  storms a year over the threshold, where none is given
     """
 
     name = "storm-surge"
@@ -82,6 +86,7 @@ class StormSurge(Joint):
         horizon_s: float = 21600.0,
         warn_at: float = 0.4,
         trees: int = 60,
+        budget_per_year: float = 1.0,
     ) -> None:
         self.fit_until = fit_until
         self.target = target
@@ -89,9 +94,10 @@ class StormSurge(Joint):
         self.horizon_s = horizon_s
         self.warn_at = warn_at
         self.trees = trees
+        self.budget_per_year = budget_per_year
         until(fit_until)
-        if horizon_s <= 0 or not 0 < warn_at < 1:
-            raise ValueError("horizon_s must be above 0, and warn_at between 0 and 1")
+        if min(horizon_s, budget_per_year) <= 0 or not 0 < warn_at < 1:
+            raise ValueError("horizon_s, budget_per_year must be above 0, warn_at from 0 to 1")
 
     def limits(self, watched: Sequence[Watched]) -> Limits:
         up = (self.warn_at / 2, self.warn_at, (1 + self.warn_at) / 2)
@@ -102,9 +108,15 @@ class StormSurge(Joint):
         return exceedance.looks_back_s(self.horizon_s)
 
     def check(self, watched: Sequence[Watched]) -> None:
-        if not self.target or self.threshold is None:
-            raise InputError(f"{self.name} needs the parameters target and threshold")
+        if not self.target:
+            raise InputError(f"{self.name} needs the parameter target")
         super().check(watched)
+
+    def aimed(self, watched: Sequence[Watched]) -> Self:
+        seas = [w.id for w in watched if w.quantity == "sea_level"]
+        if self.target or len(seas) != 1:
+            return self
+        return type(self)(**{**self.get_params(), "target": seas[0]})
 
     def fits(self, first_at: int) -> Iterator[int]:
         """First at `fit_until`, then whenever the past has doubled."""
@@ -130,17 +142,21 @@ class StormSurge(Joint):
             np.full(len(recording.watched), np.inf),
         )
         above = exceedance.fit(given[past], (highest - expected)[past], self.trees, scales)
-        return None if above is None else Learned(tide, lasts, above)
+        if above is None:
+            return None
+        threshold = self.threshold
+        if threshold is None:
+            threshold = _reached(when, level, self.budget_per_year)
+        return Learned(tide, lasts, above, threshold)
 
     def judge(self, recording: Recording, since: int, model: Learned, state: State) -> Judged:
         """Chances at the target's rows."""
-        assert self.threshold is not None
         place, horizon = recording.target(self.target), self._horizon
         shown = recording.shown(self.target, since)
         score, residual = np.full(len(shown), np.nan), np.full(len(shown), np.nan)
         fits = recording.plausible()[shown]
         if not fits.any():
-            return Judged(score, None, {"residual": residual})
+            return Judged(score)
         when, level = recording.series(place)
         new = when > since
         steady = _steady(level - model.tide.at(when))[new]
@@ -149,9 +165,10 @@ class StormSurge(Joint):
         ahead = exceedance.Ahead(when, level, horizon)
         least = 1e-3
         shifted = exceedance.corrected(when[new], quantiles, expected, ahead, least, state)
-        score[fits] = exceedance.chance_above(shifted, self.threshold - expected, least)
+        score[fits] = exceedance.chance_above(shifted, model.threshold - expected, least)
         residual[fits] = steady
-        return Judged(score, None, {"residual": residual})
+        threshold = np.full(len(shown), model.threshold)
+        return Judged(score, None, {"residual": residual, "threshold": threshold})
 
     def _expected(
         self, tide: harmonics.Tide, lasts: Floats, when: harmonics.Times, steady: Floats
@@ -196,7 +213,7 @@ class StormSurge(Joint):
         residual = float(detail["residual"])
         values: Values = {
             "target": self.target,
-            "threshold": rounded(self.threshold or 0.0),
+            "threshold": rounded(float(detail["threshold"])),
             "unit": crossing.watched.unit,
             "hours": rounded(self.horizon_s / 3600),
             "percent": round(100 * crossing.score),
@@ -205,6 +222,15 @@ class StormSurge(Joint):
         return Said(
             Phrase(text=WILL_SURGE, values=values), evidence_of(crossing, residual=residual)
         )
+
+
+def _reached(when: harmonics.Times, level: Floats, per_year: float) -> float:
+    """The level that blocks of three days reached so often a year; the highest, if never."""
+    block, number = np.unique(when // (3 * DAY), return_inverse=True)
+    peaks = np.full(len(block), -np.inf)
+    np.maximum.at(peaks, number, _steady(level))
+    storms = max(round(per_year * len(block) * 3 / 365.25), 1)
+    return float(np.sort(peaks)[-min(storms, len(peaks))])
 
 
 def _steady(residual: Floats) -> Floats:

@@ -10,6 +10,7 @@ import pytest
 
 from models import harmonics
 from models.bank import Outcome
+from models.detect import detect
 from models.detector import Floats, Watched
 from models.detectors.storm_surge import StormSurge
 from models.evaluation.contingency import FEW_EVENTS
@@ -116,9 +117,24 @@ def test_a_spike_makes_no_warning() -> None:
     assert outcome.level.max() < Level.ORANGE
 
 
-def test_it_says_what_it_needs() -> None:
-    with pytest.raises(InputError, match="target and threshold"):
-        StormSurge(target="gauge").check([Watched(id="gauge", quantity="sea_level", unit="m")])
+def test_two_gauges_need_a_target() -> None:
+    gauges = [Watched(id=name, quantity="sea_level", unit="m") for name in ("a", "b")]
+    with pytest.raises(InputError, match="needs the parameter target"):
+        StormSurge().aimed(gauges).check(gauges)
+    assert StormSurge().aimed(gauges[:1]).target == "a"
+
+
+def test_without_a_threshold_the_highest_water_of_the_past_is_one(tmp_path: Path) -> None:
+    at, level = gauge(200)
+    level[-40:-20] += 1.5
+    lines = [f"{text(int(t))},{v!r}" for t, v in zip(at, level.tolist(), strict=True)]
+    (tmp_path / "in.csv").write_text("\n".join(["measured_at,g:sea_level:m", *lines]))
+    count = detect("storm-surge", tmp_path / "in.csv", tmp_path / "out.csv", {})
+    table = pd.read_csv(tmp_path / "out.csv")
+    assert count == len(at) == len(table)
+    warned = table["level"].isin(["orange", "red"])
+    assert warned[len(at) - 40 : len(at) - 20].any()
+    assert warned[: len(at) - 40].mean() < 0.02
 
 
 @pytest.mark.recordings
