@@ -15,7 +15,8 @@ from typing import IO
 from bench import publisher
 from bench.child import started
 from bench.servers import network
-from ingest.intake import Arrival, Intake
+from ingest.arrivals import Arrival
+from ingest.intake import Intake
 from records.times import DAY, SECOND
 from store import registry, stages
 from store.binary import STORED, pack

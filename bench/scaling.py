@@ -17,7 +17,8 @@ from contextlib import ExitStack
 
 from bench import publisher
 from bench.child import started
-from ingest.intake import Arrival, Intake
+from ingest.arrivals import Arrival
+from ingest.intake import Intake
 from ingest.shards import SHARDS, Moves, shard_of
 from ingest.tenure import Tenure
 from records.times import SECOND

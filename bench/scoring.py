@@ -23,10 +23,10 @@ from river.anomaly import HalfSpaceTrees
 from models import joint_checks
 from models.bank import Bank
 from models.catalogue import catalogue
-from models.check_suite import series_of, size_of
 from models.detector import Detector
 from models.joint import Joint
 from models.runner import Runner
+from models.samples import series_of, size_of
 from records.times import DAY, SECOND
 
 SERIES = (100, 1_000, 10_000, 100_000)

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from ingest.intake import Arrival, Intake
+from ingest.arrivals import Arrival
+from ingest.intake import Intake
 from records.network import Record
 from store import readings, registry
 from store.connection import Database

@@ -9,7 +9,8 @@ import numpy as np
 
 from alerts.engine import Alerting
 from hoshyar.chunks import Chunk
-from ingest.intake import Arrival, Intake
+from ingest.arrivals import Arrival
+from ingest.intake import Intake
 from models.engine import Engine
 from records.case import Case, Message
 from records.network import Network

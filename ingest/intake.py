@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from dataclasses import replace
 
 import numpy as np
 
 from ingest import limits, senml, statuses, stretches
+from ingest.arrivals import Arrival, Batch, labelled
 from ingest.checks import Checks
 from ingest.clocks import Clocks
 from ingest.decoders import Content, Decoder, Identity
+from ingest.edge_nodes import Held
 from ingest.feeds import Feeds
 from ingest.gathering import Gathering, Source
 from ingest.ledger import Answer, Ledger, Ranges, Receipt
@@ -25,7 +26,7 @@ from ingest.places import Places
 from ingest.recent import Recent, digest
 from ingest.routes import Route, Routes
 from ingest.senml import Columns
-from ingest.sparkplug import HELD_FOR, Held, Sparkplug
+from ingest.sparkplug import HELD_FOR, Sparkplug
 from records.errors import BadMessage, Reason
 from records.levels import Check, Flag
 from records.readings import ReadingBatch, empty
@@ -35,35 +36,11 @@ from store.clocks import NO_BOOT, ClockState
 from store.commits import Mended
 from store.numbering import Unnumbered
 from store.positions import Position
-from store.readings import Commit, DeviceStatus, Quarantined
+from store.readings import Commit
 from store.registry import Registry
-from store.waveforms import Waveform
 
 # Of a message over the limit, enough is kept to see what it is and who sent it.
 KEPT_OF_TOO_LARGE_BYTES = 4096
-_LATEST_LABEL = 253_402_300_799_000_000
-
-
-class Arrival(NamedTuple):
-    """An MQTT message; `received_at` is when this program got it (microseconds, 1970 UTC)."""
-
-    topic: str
-    payload: bytes
-    received_at: int
-
-
-@dataclass(slots=True)
-class _Batch:
-    """What one call of `take` puts together."""
-
-    gathering: Gathering
-    messages: list[tuple[Arrival, Route]]
-    quarantined: list[Quarantined]
-    statuses: list[DeviceStatus]
-    births: list[Birth] = field(default_factory=list)
-    mended: list[Mended] = field(default_factory=list)
-    waveforms: tuple[Waveform, ...] = ()
-    latest: int = 0
 
 
 class Intake:
@@ -148,7 +125,7 @@ class Intake:
 
     def take(self, arrivals: Sequence[Arrival]) -> Commit:
         """Everything to store of these messages. Never raises for what a message says."""
-        batch = _Batch(Gathering(), [], [], [])
+        batch = Batch(Gathering(), [], [], [])
         self._said = {}
         for arrival in arrivals:
             said = self._said.get(arrival.topic)
@@ -200,13 +177,11 @@ class Intake:
         """(topic, payload) of what foreign devices are to be asked, since the last call."""
         return self._nodes.requests()
 
-    def _take_message(
-        self, arrival: Arrival, route: Route, decoder: Decoder, batch: _Batch
-    ) -> None:
+    def _take_message(self, arrival: Arrival, route: Route, decoder: Decoder, batch: Batch) -> None:
         try:
             message = decoder.decode(arrival.payload)
             if self._scenario and (label := decoder.label(message)) is not None:
-                arrival = arrival._replace(received_at=_label(label))
+                arrival = arrival._replace(received_at=labelled(label))
             if decoder.device is not None:
                 route = self._routes.named(route, decoder.device(message))
             identity = decoder.identity(message)
@@ -232,14 +207,14 @@ class Intake:
                 self._take_content(arrival, route, found, source, batch)
             batch.latest = max(batch.latest, arrival.received_at)
         except BadMessage as fault:
-            self._quarantine(arrival, route, route.fault or fault, batch)
+            batch.quarantine(arrival, route, route.fault or fault)
             if fault.reason is Reason.NO_BIRTH and route.fault is None and route.feed is not None:
                 held = Held(message, route.feed, (arrival, route, source))
                 self._nodes.hold(arrival.topic, len(arrival.payload), held)
         if self._nodes.born():
             self._take_confirmed(arrival, route, batch)
 
-    def _take_confirmed(self, birth: Arrival, of: Route, batch: _Batch) -> None:
+    def _take_confirmed(self, birth: Arrival, of: Route, batch: Batch) -> None:
         """Keep an enrolled device's birth, and take out of quarantine what waited for it."""
         if of.fault is None and len(birth.payload) <= births.LARGEST_BYTES:
             batch.births.append(Birth(birth.topic, birth.received_at, birth.payload))
@@ -261,7 +236,7 @@ class Intake:
         batch.mended += [Mended(digest(one.topic, one.payload), one.received_at) for one in taken]
 
     def _take_columns(
-        self, arrival: Arrival, route: Route, columns: Columns, source: Source, batch: _Batch
+        self, arrival: Arrival, route: Route, columns: Columns, source: Source, batch: Batch
     ) -> None:
         slots = self._feeds.slots(route.device_id, columns)
         if slots:
@@ -269,7 +244,7 @@ class Intake:
             batch.gathering.add(slots, columns, arrival.received_at, source)
 
     def _take_content(
-        self, arrival: Arrival, route: Route, content: Content, source: Source, batch: _Batch
+        self, arrival: Arrival, route: Route, content: Content, source: Source, batch: Batch
     ) -> None:
         if route.fault is not None and (content.packets or content.columns is not None):
             raise route.fault
@@ -296,7 +271,7 @@ class Intake:
         message = digest(arrival.topic, arrival.payload)
         return False if self._recent.is_new(message, arrival.received_at) else None
 
-    def _take_other(self, arrival: Arrival, route: Route, batch: _Batch) -> None:
+    def _take_other(self, arrival: Arrival, route: Route, batch: Batch) -> None:
         """Statuses, replies, and what can be refused without a look into the payload."""
         payload, device = arrival.payload, route.device
         claim = None
@@ -315,7 +290,7 @@ class Intake:
         except BadMessage as fault:
             self._refuse(arrival, route, fault, batch, claim)
 
-    def _take_status(self, arrival: Arrival, device: int, batch: _Batch) -> None:
+    def _take_status(self, arrival: Arrival, device: int, batch: Batch) -> None:
         status, gone = statuses.decode(arrival.payload, device, arrival.received_at)
         batch.statuses.append(status)
         if status.lat is not None and status.lon is not None:
@@ -330,33 +305,20 @@ class Intake:
         arrival: Arrival,
         route: Route,
         fault: BadMessage,
-        batch: _Batch,
+        batch: Batch,
         claim: Identity | None,
     ) -> None:
         if self._settle(arrival, route, claim) is not None:
-            self._quarantine(arrival, route, fault, batch)
+            batch.quarantine(arrival, route, fault)
 
-    def _quarantine(self, arrival: Arrival, route: Route, fault: BadMessage, batch: _Batch) -> None:
-        batch.latest = max(batch.latest, arrival.received_at)
-        batch.quarantined.append(
-            Quarantined(
-                device=route.device,
-                topic=arrival.topic,
-                payload=arrival.payload,
-                reason=fault.reason,
-                detail=fault.detail,
-                received_at=arrival.received_at,
-            )
-        )
-
-    def _readings(self, batch: _Batch) -> ReadingBatch:
+    def _readings(self, batch: Batch) -> ReadingBatch:
         if not len(batch.gathering):
             return empty()
         found = batch.gathering.rows(self._feeds.table(), self._clocks)
         batch.waveforms = found.waveforms
         for number, fault in sorted(found.refused.items()):
             arrival, route = batch.messages[number]
-            self._quarantine(arrival, route, fault, batch)
+            batch.quarantine(arrival, route, fault)
         if not len(found.readings):
             return found.readings
         flag, checks = self._checks.flag(found.readings, found.message)
@@ -364,10 +326,3 @@ class Intake:
             checks[doubted] |= np.uint16(check)
             flag[doubted & (flag != Flag.FAIL)] = Flag.SUSPECT
         return replace(found.readings, flag=flag, checks=checks)
-
-
-def _label(received_at: object) -> int:
-    """The label `received_at` of a replay (microseconds). Raises BadMessage."""
-    if type(received_at) is not int or not 0 <= received_at <= _LATEST_LABEL:
-        raise BadMessage(Reason.IMPOSSIBLE_TIME, f"received_at is {ascii(received_at)[:80]}")
-    return received_at

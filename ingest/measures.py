@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from prometheus_client import Counter, Gauge, Histogram
 
-from ingest.intake import Arrival
+from ingest.arrivals import Arrival
 from records.telemetry import Telemetry
 from records.times import SECOND
 from store.readings import Commit, Committed

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from ingest.intake import KEPT_OF_TOO_LARGE_BYTES, Arrival, Intake
+from ingest.arrivals import Arrival
+from ingest.intake import KEPT_OF_TOO_LARGE_BYTES, Intake
 from records.errors import Reason
 from records.readings import ReadingBatch, concatenate
 from store.quarantine import Entry

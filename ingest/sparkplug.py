@@ -14,11 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from ingest import metrics, protobuf
 from ingest.decoders import Content, Decoder
+from ingest.edge_nodes import Edge, Held, Named, Said, agree
 from ingest.fields import Fields, Rows, absolute
 from ingest.metrics import BOOLEAN, Metric, Payload
 from records.errors import BadMessage, Reason
@@ -30,7 +30,6 @@ VERSION = "sparkplug-b-1"
 # A node that doesn't answer is asked again after this, and with its next message.
 REBIRTH_EVERY = 30 * SECOND
 _MOST_NODES = 10_000
-_MOST_DEVICES = 1_000
 # Data that wait for a birth: so many of a node, so many in all, none larger.
 MOST_HELD = 200
 _MOST_HELD_OF_ALL = 20_000
@@ -42,80 +41,14 @@ _NODE_TYPES = frozenset({"NBIRTH", "NDATA", "NDEATH"})
 _DEVICE_TYPES = frozenset({"DBIRTH", "DDATA", "DDEATH"})
 _NOT_DATA = frozenset({"NCMD", "DCMD"})
 
-Named = tuple[str, int]
 Reader = Callable[[Payload, int], Content]
-
-
-class Held(NamedTuple):
-    """Data without a birth: they are in quarantine, with whatever `taken` says of them."""
-
-    payload: Payload
-    feed: Feed
-    taken: Any
-
-
-@dataclass(slots=True)
-class _Said:
-    """What births said: (name, data type) by alias and data type by name, for each device; "" is
-    the node itself."""
-
-    names: dict[str, dict[int, Named]] = field(default_factory=dict)
-    types: dict[str, dict[str, int]] = field(default_factory=dict)
-
-    def learn(self, device: str, payload: Payload) -> None:
-        """Raises BadMessage for a birth that can't be."""
-        if len(self.names) >= _MOST_DEVICES and device not in self.names:
-            raise BadMessage(Reason.TOO_LARGE, f"more than {_MOST_DEVICES} devices behind a node")
-        aliased = [m for m in payload.metrics if m.alias is not None and m.name]
-        names = {m.alias: (m.name, m.datatype) for m in aliased if m.alias is not None}
-        if len(names) < len(aliased):
-            raise BadMessage(Reason.UNDECODABLE, "a birth gives one alias to two metrics")
-        self.names[device] = names
-        self.types[device] = {m.name: m.datatype for m in payload.metrics}
-
-    def forget(self, device: str) -> None:
-        self.names.pop(device, None)
-        self.types.pop(device, None)
-
-    def named(self, device: str, metric: Metric) -> Named | None:
-        """Its name and data type, 0 where nobody said; None where nothing is known of it."""
-        if metric.name:
-            known = self.types.get(device, {}).get(metric.name, 0)
-            return metric.name, metric.datatype or known
-        found = self.names.get(device, {}).get(-1 if metric.alias is None else metric.alias)
-        return None if found is None else (found[0], metric.datatype or found[1])
-
-
-@dataclass(slots=True)
-class _Edge:
-    """One node. `seq` is its last number; None: there was a gap, or no birth yet.
-
-    said      by births that are believed
-    doubted   what births of `doubted_bd` said before a gap or a start of ours
-    held      data that wait for a birth, by device
-    asked_at  when it was last asked to be born again (microseconds)
-    """
-
-    seq: int | None = None
-    bd_seq: int | None = None
-    said: _Said = field(default_factory=_Said)
-    doubted: _Said | None = None
-    doubted_bd: int | None = None
-    held: dict[str, list[Held]] = field(default_factory=dict)
-    asked_at: int | None = None
-
-    def doubt(self) -> None:
-        """Believe nothing that was said until the next birth confirms it."""
-        if self.said.names:
-            self.doubted, self.doubted_bd = self.said, self.bd_seq
-        self.seq, self.said = None, _Said()
 
 
 class Sparkplug:
     """All nodes of one ingest worker, and what they are to be asked."""
 
     def __init__(self) -> None:
-        self._edges: dict[tuple[str, str], _Edge] = {}
+        self._edges: dict[tuple[str, str], Edge] = {}
         self._requests: dict[str, bytes] = {}
         self._held = 0
         self._born: tuple[str, str, str] | None = None
@@ -137,7 +70,7 @@ class Sparkplug:
             with suppress(BadMessage):
                 payload, edge = metrics.decode(birth.payload), self.edge(group, node)
                 if not device:
-                    edge.doubted, edge.doubted_bd = _Said(), _bd_seq(payload)
+                    edge.doubted, edge.doubted_bd = Said(), _bd_seq(payload)
                     edge.bd_seq = edge.doubted_bd
                 if edge.doubted is not None:
                     edge.doubted.learn(device, payload)
@@ -168,20 +101,20 @@ class Sparkplug:
         return [
             (held.taken, content)
             for held in waiting
-            if _agree(doubted, edge.said, device, held.payload)
+            if agree(doubted, edge.said, device, held.payload)
             and (content := _Speaker(self, held.feed, group, node, device).again(held.payload))
         ]
 
     def learned(self, group: str, node: str, device: str) -> None:
         self._born = group, node, device
 
-    def drop(self, edge: _Edge) -> None:
+    def drop(self, edge: Edge) -> None:
         """What waits is not of the session that is now."""
         for device in list(edge.held):
             self._released(edge, device)
         edge.doubted = None
 
-    def _released(self, edge: _Edge, device: str) -> list[Held]:
+    def _released(self, edge: Edge, device: str) -> list[Held]:
         waiting = edge.held.pop(device, [])
         self._held -= len(waiting)
         return waiting
@@ -208,16 +141,16 @@ class Sparkplug:
             repeatable=kind in ("NDEATH", "DDEATH"),
         )
 
-    def edge(self, group: str, node: str) -> _Edge:
+    def edge(self, group: str, node: str) -> Edge:
         """Raises BadMessage where there are too many."""
         edge = self._edges.get((group, node))
         if edge is None:
             if len(self._edges) >= _MOST_NODES:
                 raise BadMessage(Reason.TOO_LARGE, f"more than {_MOST_NODES} Sparkplug nodes")
-            edge = self._edges[group, node] = _Edge()
+            edge = self._edges[group, node] = Edge()
         return edge
 
-    def ask(self, group: str, node: str, edge: _Edge, now_at: int) -> None:
+    def ask(self, group: str, node: str, edge: Edge, now_at: int) -> None:
         """Have the node asked for its birth, at most once in a while."""
         if edge.asked_at is None or not 0 <= now_at - edge.asked_at < REBIRTH_EVERY:
             edge.asked_at = now_at
@@ -276,7 +209,7 @@ class _Speaker:
             self._learn(edge, payload)
         return self._content(payload, edge, "online")
 
-    def _learn(self, edge: _Edge, payload: Payload) -> None:
+    def _learn(self, edge: Edge, payload: Payload) -> None:
         edge.said.learn(self._device, payload)
         self._nodes.learned(self._group, self._node, self._device)
 
@@ -294,7 +227,7 @@ class _Speaker:
         edge, bd_seq = self._edge(), _bd_seq(payload)
         if edge.bd_seq is not None and bd_seq is not None and bd_seq != edge.bd_seq:
             return Content()  # the will of a session before this one
-        edge.seq, edge.bd_seq, edge.said = None, None, _Said()
+        edge.seq, edge.bd_seq, edge.said = None, None, Said()
         self._nodes.drop(edge)
         return Content(state="offline")
 
@@ -306,10 +239,10 @@ class _Speaker:
             edge.doubted.forget(self._device)
         return Content(state="offline")
 
-    def _edge(self) -> _Edge:
+    def _edge(self) -> Edge:
         return self._nodes.edge(self._group, self._node)
 
-    def _follow(self, edge: _Edge, payload: Payload, now_at: int) -> None:
+    def _follow(self, edge: Edge, payload: Payload, now_at: int) -> None:
         """Take the message's number; after a gap nothing that births said is believed."""
         if edge.seq is None or payload.seq != (edge.seq + 1) % 256:
             edge.doubt()
@@ -317,7 +250,7 @@ class _Speaker:
         else:
             edge.seq = payload.seq
 
-    def _content(self, payload: Payload, edge: _Edge, state: Literal["online", ""] = "") -> Content:
+    def _content(self, payload: Payload, edge: Edge, state: Literal["online", ""] = "") -> Content:
         rows = Rows()
         for metric in payload.metrics:
             name, datatype = self._named(metric, edge)
@@ -331,7 +264,7 @@ class _Speaker:
                 rows.add(key, value, _seconds(metric, payload))
         return Content(rows.columns(), state=state)
 
-    def _named(self, metric: Metric, edge: _Edge) -> Named:
+    def _named(self, metric: Metric, edge: Edge) -> Named:
         """Its name and data type. Raises BadMessage (`no birth`)."""
         known = edge.said.named(self._device, metric)
         if known is None:
@@ -339,13 +272,6 @@ class _Speaker:
         if not known[1] and not self._fields.ignored(known[0]):
             raise BadMessage(Reason.NO_BIRTH, f"data type of {ascii(known[0])[:120]}")
         return known
-
-
-def _agree(before: _Said, now: _Said, device: str, payload: Payload) -> bool:
-    """Whether data mean the same by the births before them and by the one after them."""
-    return all(
-        before.named(device, metric) == now.named(device, metric) for metric in payload.metrics
-    )
 
 
 def _speaker(topic: str) -> tuple[str, str, str]:

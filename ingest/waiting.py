@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ingest.intake import Arrival
+from ingest.arrivals import Arrival
 from ingest.session import Received, Session
 
 # Beyond this nothing more is read, so that the broker (and then the devices) keep it.

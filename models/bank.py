@@ -6,7 +6,7 @@ repeats, levels with hysteresis, cold start, saving and loading.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,13 +28,13 @@ from models.detector import (
     spanned,
     unusual,
 )
+from models.rounds import parts, places_of
 from records.errors import SettingsError
 from records.levels import Level
 from records.quantities import QUANTITIES
 from records.times import SECOND
 
 _NEVER = -(2**63)
-_PART = 4096
 _GREEN = int(Level.GREEN)
 _LEVELS = np.array([Level.GREEN, Level.YELLOW, Level.ORANGE, Level.RED], np.uint8)
 _OWN = {
@@ -335,35 +335,3 @@ def _plausible(watched: Watched) -> tuple[float, float]:
 
 def _key(watched: Watched) -> tuple[str, str, str]:
     return watched.id, watched.quantity, watched.unit
-
-
-def parts(place: NDArray[np.intp]) -> Iterator[Places]:
-    """Rounds in parts that are small enough for the columns of one to stay in a core's cache."""
-    for rows in rounds(place):
-        count = rows.stop if isinstance(rows, slice) else len(rows)
-        for first in range(0, count, _PART):
-            part = slice(first, min(first + _PART, count))
-            yield part if isinstance(rows, slice) else rows[part]
-
-
-def rounds(place: NDArray[np.intp]) -> Iterator[Places]:
-    """Rows in rounds: each place at most once a round, ascending; per place in the order given.
-
-    A slice where that is all rows as they are.
-    """
-    if len(place) < 2 or (place[1:] > place[:-1]).all():
-        if len(place):
-            yield slice(0, len(place))
-        return
-    order = np.argsort(place, kind="stable")
-    ordered = place[order]
-    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
-    lengths = np.diff(np.r_[starts, len(place)])
-    turn = np.arange(len(place)) - np.repeat(starts, lengths)
-    by_turn = order[np.argsort(turn, kind="stable")]
-    yield from np.split(by_turn, np.cumsum(np.bincount(turn))[:-1])
-
-
-def places_of(rows: Places) -> NDArray[np.intp]:
-    """As an array."""
-    return np.arange(rows.start, rows.stop) if isinstance(rows, slice) else rows

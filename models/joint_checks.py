@@ -19,12 +19,12 @@ from models.check_suite import (
     refuse_card,
     refuse_other_limits,
     same,
-    size_of,
 )
 from models.detector import Watched
 from models.joint import Joint, Recording, until
 from models.learned import Learned, sealed
 from models.runner import Runner
+from models.samples import size_of
 from models.tenths import Tenths
 from records.errors import ArtefactRefused
 from records.levels import Level

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.bank import rounds
+from models.rounds import rounds
 from records.times import SECOND
 
 GRID = 10 * SECOND

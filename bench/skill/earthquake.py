@@ -15,7 +15,8 @@ import numpy as np
 
 from bench.skill.recordings import Result, result
 from hoshyar.inprocess import Memory, in_stored_order
-from ingest.intake import Arrival, Intake
+from ingest.arrivals import Arrival
+from ingest.intake import Intake
 from models.engine import Engine
 from records.case import Case
 from records.levels import Hazard, Level

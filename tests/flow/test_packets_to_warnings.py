@@ -13,7 +13,8 @@ import pytest
 
 from hoshyar.chunks import Chunk, chunks
 from hoshyar.inprocess import Memory, in_stored_order
-from ingest.intake import Arrival, Intake
+from ingest.arrivals import Arrival
+from ingest.intake import Intake
 from models.engine import Engine
 from models.service import Follower
 from records.case import Case, Message

@@ -8,7 +8,8 @@ from contextlib import closing
 import cbor2
 import numpy as np
 
-from ingest.intake import Arrival, Intake
+from ingest.arrivals import Arrival
+from ingest.intake import Intake
 from records import times
 from store import readings, registry
 from store.connection import Database, connect

@@ -22,7 +22,8 @@ from devices.upkeep import DeviceClock
 from devices.waveform import Stretch
 from devices.world import World
 from hoshyar.inprocess import in_stored_order
-from ingest.intake import Arrival, Intake
+from ingest.arrivals import Arrival
+from ingest.intake import Intake
 from models import packets
 from models.engine import Engine
 from records import times

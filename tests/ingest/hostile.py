@@ -16,7 +16,8 @@ import msgspec
 from hypothesis import strategies as st
 
 from ingest import protobuf, senml_cbor
-from ingest.intake import Arrival, Intake
+from ingest.arrivals import Arrival
+from ingest.intake import Intake
 from ingest.sparkplug import _DEVICE_TYPES, _NODE_TYPES
 from records import topics
 from records.foreign import FORMATS, Feed, Reading, matched

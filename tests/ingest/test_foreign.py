@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from ingest import metrics, openeew, protobuf
-from ingest.intake import Arrival, Intake
+from ingest.arrivals import Arrival
+from ingest.intake import Intake
 from ingest.metrics import Metric
 from ingest.recent import digest
 from ingest.sparkplug import HELD_FOR, MOST_HELD, REBIRTH_EVERY, rebirth

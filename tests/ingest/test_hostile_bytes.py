@@ -21,8 +21,9 @@ from hypothesis import strategies as st
 
 import ingest
 from ingest import foreign, senml
+from ingest.arrivals import Arrival
 from ingest.decoders import CHANNELS
-from ingest.intake import Arrival, Intake
+from ingest.intake import Intake
 from records.errors import BadMessage, Reason
 from store.readings import Commit
 from tests.ingest import hostile

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
+from ingest.arrivals import Arrival
 from ingest.client import Delivery
 from ingest.inbox import (
     BATCH_S,
@@ -13,7 +14,6 @@ from ingest.inbox import (
     Inbox,
     Pace,
 )
-from ingest.intake import Arrival
 from ingest.receipts import DueReceipts
 from ingest.session import Received, Session
 from ingest.waiting import MESSAGE_BYTES, ROOM_BYTES, ROOM_MESSAGES, Pending

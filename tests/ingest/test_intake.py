@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from ingest import senml as senml_format
+from ingest.arrivals import Arrival
 from ingest.checks import HISTORY
-from ingest.intake import KEPT_OF_TOO_LARGE_BYTES, Arrival, Intake
+from ingest.intake import KEPT_OF_TOO_LARGE_BYTES, Intake
 from ingest.ledger import MOST_SPANS, Receipt
 from ingest.recent import digest
 from records.errors import Reason

@@ -7,7 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from ingest.intake import Arrival, Intake
+from ingest.arrivals import Arrival
+from ingest.intake import Intake
 from ingest.qartod import Stretch, judge
 from records.distance import great_circle_m
 from records.levels import Check, Flag

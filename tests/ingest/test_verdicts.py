@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from ingest import resuming, verdicts
-from ingest.intake import Arrival
+from ingest.arrivals import Arrival
 from ingest.qartod import Stretch, judge
 from ingest.shards import SHARDS
 from ingest.spans import Judged, runs

@@ -8,7 +8,8 @@ import cbor2
 import numpy as np
 import pytest
 
-from ingest.intake import Arrival, Intake
+from ingest.arrivals import Arrival
+from ingest.intake import Intake
 from records.levels import Check, Flag
 from records.network import Device, Lab, Network, Series, Station
 from records.times import HOUR, MINUTE, SECOND

@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from models.catalogue import catalogue
-from models.check_suite import size_of
 from models.engine import Engine
 from models.joint import Joint
 from models.joint_checks import parameters
+from models.samples import size_of
 from records.levels import Flag, Level
 from records.network import DetectorChoice, Device, Lab, Network, Series, Station, Thresholds
 from records.quantities import QUANTITIES
