@@ -233,7 +233,7 @@ class Intake:
             if arrival in taken:
                 taken.discard(arrival)
                 del batch.quarantined[place]
-        batch.mended += [Mended(digest(one.topic, one.payload), one.received_at) for one in taken]
+        batch.mended += map(_mended, taken)
 
     def _take_columns(
         self, arrival: Arrival, route: Route, columns: Columns, source: Source, batch: Batch
@@ -318,7 +318,11 @@ class Intake:
         batch.waveforms = found.waveforms
         for number, fault in sorted(found.refused.items()):
             arrival, route = batch.messages[number]
-            batch.quarantine(arrival, route, fault)
+            waited = _mended(arrival)
+            if waited in batch.mended:
+                batch.mended.remove(waited)  # it is in quarantine, and stays there
+            else:
+                batch.quarantine(arrival, route, fault)
         if not len(found.readings):
             return found.readings
         flag, checks = self._checks.flag(found.readings, found.message)
@@ -326,3 +330,7 @@ class Intake:
             checks[doubted] |= np.uint16(check)
             flag[doubted & (flag != Flag.FAIL)] = Flag.SUSPECT
         return replace(found.readings, flag=flag, checks=checks)
+
+
+def _mended(arrival: Arrival) -> Mended:
+    return Mended(digest(arrival.topic, arrival.payload), arrival.received_at)

@@ -520,6 +520,18 @@ def test_what_waited_too_long_to_be_live_stays_in_quarantine() -> None:
     assert (answered.mended, len(answered.readings)) == ((), 2)
 
 
+def test_what_a_birth_gives_a_meaning_but_no_possible_time_stays_in_quarantine() -> None:
+    first = intake()
+    worker = restarted(first, taken(first, FIRST))
+    ahead = by_alias(2, 1, 4, 2 * 86_400)
+    between = taken(worker, ahead, by_alias(3, 2, 5, 3), at=NOW + 3 * SECOND)
+    answered = taken(worker, reborn(0, stage=1, air=2), at=NOW + 5 * SECOND)
+    assert rows(answered) == [(1, 5.0, 20.0), (2, 5.0, 20.0), (2, 3.0, 5.0)]
+    good = between.quarantined[1]
+    assert answered.mended == (Mended(digest(good.topic, good.payload), good.received_at),)
+    assert answered.quarantined == ()
+
+
 def test_a_gap_while_running_is_mended_by_the_rebirth_too_device_by_device() -> None:
     worker = intake()
     taken(worker, says("NBIRTH"), says("DBIRTH"))
