@@ -53,7 +53,9 @@ def bind(network: Network) -> list[Binding]:
     detector can't take, or a series twice; SettingsError for an unknown detector or parameter.
     """
     if not network.detector:
-        shipped = [make(n, {}) for n, kind in catalogue().items() if not kind.experimental]
+        kinds = catalogue().items()
+        # One for any series is not for none in particular: it is always chosen.
+        shipped = [make(n, {}) for n, kind in kinds if kind.quantities and not kind.experimental]
         return _kept([b for d in shipped for b in _shipped(d, network)])
     bindings: list[Binding] = []
     for detector, choices in _alike(network.detector):

@@ -144,7 +144,7 @@ class Detector:
 
     name          slug that choices, sources and the command line use
     hazard        what it warns of
-    quantities    names of the quantities that it takes; empty: any series
+    quantities    names of the quantities that it takes; empty: any series, but only where chosen
     version       changes whenever the same input could give another output (drops old state)
     experimental  True until recordings have shown its skill: never used without being chosen
     any_value     True: is shown values too that no sensor of the quantity can read

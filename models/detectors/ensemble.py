@@ -69,7 +69,6 @@ class Ensemble(Detector):
 
     name = "ensemble"
     hazard = Hazard.SENSOR_HEALTH
-    experimental = True
     card = (
         "Any series: says that readings are unlike the series' own past; what it means is for a "
         "person to find out, so it is chosen by name only. Four signals: distance from the level "
@@ -83,7 +82,7 @@ class Ensemble(Detector):
         "files of the Numenta benchmark it was chosen on, with the threshold from the other half, "
         "it reaches about 65 (the null's best is 38). Scores after 30 readings, levels after 7 "
         "days. Heavy-tailed noise every 5 minutes gave three to four a year at a budget of one, "
-        "other noise one or none. Weekends and yearly seasons are not known to it; a slow drift is "
+        "other noise up to 1.6. Weekends and yearly seasons are not known to it; a slow drift is "
         "not found."
     )
 

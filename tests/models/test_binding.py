@@ -48,6 +48,7 @@ def test_without_choices_every_shipped_detector_takes_what_fits() -> None:
     assert found["rain-threshold"] == ["b-rain"]
     experimental = {name for name, kind in catalogue().items() if kind.experimental}
     assert not experimental & found.keys()
+    assert not {name for name, kind in catalogue().items() if not kind.quantities} & found.keys()
 
 
 def test_choices_replace_the_default() -> None:
