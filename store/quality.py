@@ -215,6 +215,17 @@ def replace(
         )
 
 
+def forget_before(db: Database, at: int) -> None:
+    """Inside a transaction: nobody asks any more about readings or moments before this one."""
+    past = to_datetime(at)
+    db.run("DELETE FROM quality_span WHERE to_at < %s", (past,))
+    db.run(
+        "DELETE FROM quality_turn WHERE committed_at < %s"
+        " AND number < (SELECT max(number) FROM quality_turn)",
+        (past,),
+    )
+
+
 class Final(NamedTuple):
     """What is known of readings now: `flag` and `checks` as in `ReadingBatch`.
 

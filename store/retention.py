@@ -1,14 +1,15 @@
 """What is let go: whole days of readings and packets that are older than somebody wants to keep.
 
-Ledger, receipts, batches, and the roll-ups of hours and days stay. A reading that arrives when its
-day is past keeping is stored and its receipt is sent, as for any other; it is in no roll-up, and
-goes with the next turn that finds its partition past keeping.
+What was found of their quality goes with them. Ledger, receipts, batches, and the roll-ups of hours
+and days stay. A reading that arrives when its day is past keeping is stored and its receipt is
+sent, as for any other; it is in no roll-up, and goes with the next turn that finds its partition
+past keeping.
 """
 
 from __future__ import annotations
 
 from records.times import DAY, to_datetime
-from store import rollups
+from store import quality, rollups
 from store.connection import Database
 
 
@@ -26,4 +27,5 @@ def drop_before(db: Database, day: int) -> bool:
         for packets in ("waveform", "waveform_revision"):
             db.run(f"DELETE FROM {packets} WHERE end_at < %s", past)
         rollups.drop_minutes_before(db, day)
+        quality.forget_before(db, day * DAY)
     return False

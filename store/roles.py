@@ -86,8 +86,9 @@ TABLE: Mapping[str, Mapping[str, str]] = {
     | _each(READ, "device_position", "device_clock")
     | _each(RUN, "drop_partition()", "pack_before()")
     | _each(RUN, "drop_chunks_before()", "choose_columnstore()", "compress_part()")
-    | _each(KEEP, "progress", "quality_span")
-    | _each(ADD, "quality_turn", "quality_watermark")
+    | _each(KEEP, "progress")
+    | _each(ALL, "quality_span", "quality_turn")
+    | _each(ADD, "quality_watermark")
     | {
         "reading": "SELECT, DELETE",
         "packed": "SELECT, INSERT, DELETE",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import cbor2
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -147,6 +149,38 @@ def test_a_sum_stands_beside_its_value_or_alone_upon_the_base_sum() -> None:
         [5.0, 1020.0, 1025.0, 6.0, 1000.0],
         [100.0, 100.0, 101.0, 102.0, 102.0],
     )
+
+
+# RFC 8428, sections 5.1.3 (as sent) and 5.1.4 (resolved by the RFC's authors): unit, time after
+# 1320067464 and value of each record. No implementation for Python is kept up to compare with.
+RESOLVED = (
+    ("%RH", 0, 20), ("lon", 0, 24.30621), ("lat", 0, 60.07965),
+    ("%RH", 60, 20.3), ("lon", 60, 24.30622), ("lat", 60, 60.07965),
+    ("%RH", 120, 20.7), ("lon", 120, 24.30623), ("lat", 120, 60.07966),
+    ("%EL", 150, 98),
+    ("%RH", 180, 21.2), ("lon", 180, 24.30628), ("lat", 180, 60.07967),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("write", [msgspec.json.encode, cbor2.dumps])
+def test_the_rfcs_example_is_resolved_as_the_rfc_resolves_it(
+    write: Callable[[Any], bytes],
+) -> None:
+    name = "urn:dev:ow:10e2073a01080063"
+    labels = {"bn": -2, "bt": -3, "bu": -4, "u": 1, "v": 2, "t": 6}
+    records: list[dict[Any, Any]] = [
+        {key: value for key, value in (("u", unit), ("t", time), ("v", number))
+         if (key, value) not in {("u", "%RH"), ("t", 0)}}
+        for unit, time, number in RESOLVED
+    ]  # fmt: skip
+    records[0] |= {"bn": name, "bt": 1.320067464e09, "bu": "%RH"}
+    if write is cbor2.dumps:
+        records = [{labels[key]: value for key, value in one.items()} for one in records]
+    found = columns(write(records))
+    whole = [(found.base[0] + key, unit or found.base[1]) for key, unit in found.keys]
+    assert list(zip(whole, found.seconds, found.values, strict=True)) == [
+        ((name, unit), 1320067464.0 + time, number) for unit, time, number in RESOLVED
+    ]
 
 
 RFC_SUMS = {

@@ -35,7 +35,7 @@ from records.rules import (
 )
 from records.settings import Settings
 from records.times import DAY, HOUR, SECOND
-from store import asof, packed, quality, queries, readings, registry, rules
+from store import asof, packed, quality, queries, readings, registry, retention, rollups, rules
 from store.clocks import ClockState
 from store.connection import Database, connect
 from store.datasets import open_dataset
@@ -43,6 +43,7 @@ from store.quality import Span
 from store.range_partitions import stored_spans
 from store.readings import Commit, DeviceStatus
 from store.stretches import Part
+from tests.databases import STORE_KINDS
 
 T0 = 1_700_000_000 * SECOND
 A, B = 1, 2
@@ -259,6 +260,25 @@ def test_a_span_that_grows_under_the_watermark_is_one_row(db: Database) -> None:
     assert spans(db) == one_pass(db)
 
 
+def test_verdicts_go_with_the_readings_that_retention_drops(db: Database) -> None:
+    empty(db)
+    store(db, [(A, minute, 40.0) for minute in (*range(5), *range(1440, 1445))], T0 + 2 * DAY)
+    settled(db, T0 + 2 * DAY)
+    settled(db, T0 + 2 * DAY + HOUR)
+    db.run("UPDATE quality_turn SET committed_at = judged_at")
+    both = spans(db)
+    day = (T0 + DAY) // DAY
+    rollups.roll_up(db, T0 + 2 * DAY)
+    assert not retention.drop_before(db, day)
+    kept = [span for span in both if span.to_at >= day * DAY]
+    assert spans(db) == kept != both
+    turn = quality.turn_at(db)
+    assert turn is not None
+    assert db.run("SELECT count(*) FROM quality_turn") == [(2,)]
+    quality.forget_before(db, T0 + 9 * DAY)
+    assert quality.turn_at(db) == turn
+
+
 def test_new_rules_judge_all_anew_and_the_old_spans_stay_known(db: Database) -> None:
     steady(db)
     settled(db, T0 + 2 * HOUR)
@@ -330,7 +350,8 @@ def moment() -> int:
     return start
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.parametrize("kind", STORE_KINDS)
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS, most=st.sampled_from((3, 50_000)), changes=st.sets(st.integers(0, 7)))
 def test_what_was_final_at_every_moment_can_be_asked_for(
     db: Database, steps: list[tuple[list[Row], int | None]], most: int, changes: set[int]
@@ -410,6 +431,7 @@ def test_ingest_takes_up_a_long_window_where_it_stood(db: Database) -> None:
     assert flagged(1300) == Check.ATTENUATED_SIGNAL
 
 
+@pytest.mark.parametrize("kind", STORE_KINDS)
 def test_the_clock_verdict_goes_by_what_the_ledger_knows_now(db: Database) -> None:
     """Slow by half an hour from the 10th minute on, believed after rows were final; then set
     right. Pieces of three rows."""
