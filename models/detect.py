@@ -66,6 +66,9 @@ def joint_table(detector: Joint, file: SeriesFile) -> list[Row]:
     seats = _seats(detector, file)
     if not seats:
         return []
+    if not len(file.measured_at):
+        detector.check([file.columns[place].watched for place in seats])
+        return []
     columns = [file.columns[place] for place in seats]
     names = [column.watched.id for column in columns]
     detector = detector.aimed([column.watched for column in columns])

@@ -35,7 +35,7 @@ class Column:
 class SeriesFile:
     """Finite values in order of (measured_at, series name); of two for one moment the last row.
 
-    columns       the series, ordered by name
+    columns       the series that the file names, ordered by name; some may have no value (yet)
     place         index in `columns`
     measured_at   microseconds since 1970 UTC; `written_at` is the text it was written as
     value         in the canonical unit of the series' quantity
@@ -65,9 +65,10 @@ def column(name: str) -> Column:
 def read(path: Path) -> SeriesFile:
     """Read a file. Raises InputError that names the file, and the line where there is one."""
     latest: dict[tuple[str, int], tuple[str, float]] = {}
-    for name, written_at, measured_at, value in _values(path):
+    named: set[str] = set()
+    for name, written_at, measured_at, value in _values(path, named):
         latest[name, measured_at] = (written_at, value)
-    columns = {name: column(name) for name in sorted({name for name, _ in latest})}
+    columns = {name: column(name) for name in sorted(named)}
     place = {name: index for index, name in enumerate(columns)}
     order = sorted(latest, key=lambda key: (key[1], key[0]))
     factors = np.array([c.factor for c in columns.values()])
@@ -83,19 +84,23 @@ def read(path: Path) -> SeriesFile:
     )
 
 
-def _values(path: Path) -> Iterator[tuple[str, str, int, float]]:
-    """(series, time as written, microseconds, value) of each finite value, row by row."""
+def _values(path: Path, named: set[str]) -> Iterator[tuple[str, str, int, float]]:
+    """(series, time as written, microseconds, value) of each finite value, row by row.
+
+    `named` gets the series that the file names, also those without a value.
+    """
     values = Values(())
     reader = csv.reader(lines(path))
     try:
         header = [name.strip() for name in next(reader, [])]
-        when, series = _layout(path, header)
+        when, series = _layout(path, header, named)
         for cells in filter(None, reader):
             if len(cells) < len(header):
                 raise ValueError("has fewer columns than the first line")
             written_at = cells[when].strip()
             measured_at = times.parse(written_at)
             for name, text in series(cells):
+                named.add(name)
                 value = values.read(text)
                 if value is not None:
                     yield name, written_at, measured_at, value
@@ -104,7 +109,7 @@ def _values(path: Path) -> Iterator[tuple[str, str, int, float]]:
 
 
 def _layout(
-    path: Path, header: Sequence[str]
+    path: Path, header: Sequence[str], named: set[str]
 ) -> tuple[int, Callable[[Sequence[str]], Iterable[tuple[str, str]]]]:
     """The column of the time, and what gives (series, text of the value) pairs of a row."""
     twice = {name for name in header if header.count(name) > 1}
@@ -117,4 +122,5 @@ def _layout(
         name, value = header.index("series"), header.index("value")
         return when, lambda cells: ((cells[name].strip(), cells[value]),)
     wide = [(i, name) for i, name in enumerate(header) if name not in ("measured_at", _RECEIVED)]
+    named.update(name for _, name in wide)
     return when, lambda cells: [(name, cells[i]) for i, name in wide]

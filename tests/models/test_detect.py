@@ -97,6 +97,26 @@ def test_an_input_without_values_gives_the_header_alone(tmp_path: Path) -> None:
     assert written(tmp_path, "series,measured_at,value\n", **ORANGE) == HEADER
 
 
+TURBINE = "measured_at,q:discharge:m3/s,p:active_power:kW,h:net_head:m\n"
+
+
+def test_a_series_that_has_no_value_yet_is_not_missing(tmp_path: Path) -> None:
+    row = "*,2020-01-01T00:00:00Z,,,green,\n"
+    assert written(tmp_path, TURBINE, "efficiency") == HEADER
+    wide = TURBINE + "2020-01-01T00:00:00Z,20,,\n"
+    assert written(tmp_path, wide, "efficiency") == HEADER + row
+    long = (
+        "series,measured_at,value\nq:discharge:m3/s,2020-01-01T00:00:00Z,20\n"
+        "p:active_power:kW,2020-01-01T00:00:00Z,\nh:net_head:m,2020-01-01T00:00:00Z,\n"
+    )
+    assert written(tmp_path, long, "efficiency") == HEADER + row
+
+
+def test_a_target_that_has_no_value_yet_is_not_missing(tmp_path: Path) -> None:
+    text = "measured_at,r:rain:mm,a:stage:m\n2020-01-01T00:00:00Z,1,\n"
+    assert written(tmp_path, text, "flood-forecast", target="a", threshold="2") == HEADER
+
+
 @pytest.mark.parametrize(
     ("text", "params", "said"),
     [
