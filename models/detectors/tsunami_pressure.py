@@ -43,6 +43,7 @@ _FEWEST_WITHIN_S = 2700.0
 # Readings that are too few for six minutes can end a warning; their score stays below yellow.
 _DENSE_S, _SPARSE_SCORE = 900.0, 0.69
 _LONG_AGO_S = 1e9
+_SHAKES = 15 * MINUTE  # after both sides of the tide were seen within minutes
 _LOST = 90 * MINUTE  # no wave stays off on one side for so long: the tide must be learned anew
 
 
@@ -57,18 +58,20 @@ class TsunamiPressure(Associated):
 
     name = "tsunami-pressure"
     hazard = Hazard.TSUNAMI
+    version = "2"
     quantities = frozenset({"water_column_height"})
     card = (
         "Tsunami waves on bottom pressure (metres of water, raw or detided) at 15 s to 5 min, "
         "also mixed with slower ones. The tide is extrapolated by a cubic through ten-minute "
-        "means an hour apart (Mofjeld's scheme of the DART buoys, Meinig et al. 2005), limit "
-        "30 mm. The residual counts by its median over the last six minutes (three readings at "
-        "least), because seismic waves pass faster. One station is orange where the network has "
-        "no other, else yellow; orange takes two whose onsets a wave of 100 m/s or more can join, "
-        "and which seismic waves can't. Red: ten times the limit. Cold start 3.5 h, blind for 2 h "
-        "after a gap of half an hour; readings every 5 to 15 min can end a warning but not begin "
-        "one, slower ones say nothing. Null: the same limit without the median, which seismic "
-        "waves trigger."
+        "means an hour apart (Mofjeld's scheme of the DART buoys, Meinig et al. 2005), limit 30 "
+        "mm. The residual counts by its median over the last six minutes (three readings at "
+        "least), because seismic waves pass faster; where it was on both sides of the tide within "
+        "a quarter of an hour, by the quartile nearer to zero. One station is orange where the "
+        "network has no other, else yellow; orange takes two whose onsets a wave of 100 m/s or "
+        "more can join, and which seismic waves can't. Red: ten times the limit. Cold start 3.5 "
+        "h, blind for 2 h after a gap of half an hour; readings every 5 to 15 min can end a "
+        "warning but not begin one, slower ones say nothing. Null: the same limit without the "
+        "median, which seismic waves trigger."
     )
 
     def __init__(
@@ -163,7 +166,8 @@ class TsunamiPressure(Associated):
         means = np.where(within, sums / np.where(counts > 0, counts, 1.0), np.inf)
         self._note_shaking(rows, means, within, state)
         reach_s = np.where(within, age_s, 0.0).max(axis=1)
-        median = _middle(means, within)
+        shaken = rows.measured_at - state["shaken_at"][at] <= _SHAKES
+        median = np.where(shaken, _agreed(means, within), _middle(means, within))
         return np.where(known & (reach_s >= self.median_s / 2), median, np.nan)
 
     def _note_shaking(
@@ -194,6 +198,17 @@ class TsunamiPressure(Associated):
         state["shaken_s"][at] = np.where(begun, shaken_s, state["shaken_s"][at])
         state["onset_at"][at] = np.where(begun, measured_at, state["onset_at"][at])
         state["over_at"][at] = np.where(over, measured_at, state["over_at"][at])
+
+
+def _agreed(means: Floats, within: NDArray[np.bool_]) -> Floats:
+    """The nearer to zero of the two quartiles, 0 where they differ in sign: of values that shake
+    the median is off by chance, and three quarters of them are not."""
+    count = within.sum(axis=1)
+    ordered = np.sort(means, axis=1)
+    row, last = np.arange(len(means)), np.maximum(count - 1, 0)
+    lower, upper = ordered[row, last // 4], ordered[row, last - last // 4]
+    agreed = np.where(lower > 0, lower, np.where(upper < 0, upper, 0.0))
+    return np.where(count >= _FEWEST, agreed, np.nan)
 
 
 def _middle(means: Floats, within: NDArray[np.bool_]) -> Floats:
