@@ -40,6 +40,8 @@ _LOOK_EVERY_S = 0.25
 # No broker: so long nobody is called, as a call may hang for seconds.
 _NO_BROKER_S = 1.0
 _RECONNECT_S = (0.2, 5.0)
+# Well within the time that a supervisor gives us to end.
+_END_S = 3.0
 # A session that held for so long was no failure.
 _HELD_S = 10.0
 # Moments of messages that don't say when they arrived, before a replay has set its clock.
@@ -93,12 +95,17 @@ class Service:
         try:
             while not self._stop.is_set():
                 self._turn()
-            if self._intake is not None:
-                self._store_batch()
+            self._store_rest()
         finally:
             self._lanes.close_all()
             if self._db is not None:
                 self._db.close()
+
+    def _store_rest(self) -> None:
+        """At the end: of what came at QoS 0 the broker keeps nothing, so it is now or never."""
+        until_s = time.monotonic() + _END_S
+        while self._intake is not None and self._inbox.waits and time.monotonic() < until_s:
+            self._store_batch()
 
     def _turn(self) -> None:
         if self._intake is None:

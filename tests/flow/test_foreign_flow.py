@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import queue
+import threading
 import time
 from collections.abc import Iterator
 from itertools import count
@@ -16,14 +17,17 @@ from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from ingest import metrics, protobuf
+from ingest.service import Service
 from records.clock import WallClock
 from records.errors import Reason
 from records.foreign import Feed, Reading, Time
 from records.network import Device, Lab, Network, Series, Station
+from records.settings import Settings
 from records.times import DAY, SECOND, from_seconds
 from store import foreign, numbering, quarantine, readings, registry, waveforms
 from store.connection import Database, connect
-from tests.flow.test_ingest_flow import ingest, until
+from store.readings import Commit, Committed
+from tests.flow.test_ingest_flow import environment, ingest, until
 
 if TYPE_CHECKING:
     from tests.flow.conftest import RunningBroker
@@ -172,6 +176,41 @@ def test_a_sparkplug_node_is_followed_through_a_restart_of_ingest_and_its_death(
     assert {(entry.topic, entry.reason) for entry in kept} == {
         ("spBv1.0/valley/NDATA/n1", Reason.NO_BIRTH)
     }
+
+
+# The embedded broker passes on but 100 of QoS 0 that came while ingest was busy.
+@pytest.mark.parametrize("kind", ["debian"])
+def test_a_stop_stores_all_that_was_taken_in_since_the_broker_keeps_nothing_of_qos_0(
+    broker: RunningBroker, dsn: str, db: Database
+) -> None:
+    foreign.save(db, [FLAT])
+    stop, sent, commits = threading.Event(), 1500, count()
+    client = mqtt.Client(CallbackAPIVersion.VERSION2)
+    client.connect(broker.address.host, broker.address.port)
+    client.loop_start()
+
+    def say(number: int) -> None:
+        said = json.dumps({"t": NOW // SECOND - 1000 + number, "level_cm": number}).encode()
+        client.publish("farm/gauge-1/up", said, qos=0).wait_for_publish(WAIT_S)
+
+    def commit(database: Database, work: Commit) -> Committed:
+        if next(commits):
+            stop.set()
+        else:
+            for number in range(1, sent):
+                say(number)
+            time.sleep(1)  # until all of them stand at the socket of ingest
+        return readings.commit(database, work)
+
+    settings = Settings.read(environment(broker, dsn))
+    thread = threading.Thread(target=Service(settings, stop, commit=commit).run)
+    thread.start()
+    until(lambda: subscribed(db), "the subscription")
+    say(0)
+    thread.join(WAIT_S)
+    client.loop_stop()
+    assert not thread.is_alive()
+    assert len(rows(db, 1)) == sent
 
 
 @pytest.mark.promise("R1")
