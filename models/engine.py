@@ -75,7 +75,9 @@ class Engine:
                 source.listen(self._hearing, own)
                 self._hearing.asked[list(own.values())] = True
         self._silence = Silence(
-            np.array([series[i].blind_after_s() for i in self._ids], np.float64), started_at
+            np.array([series[i].blind_after_s() for i in self._ids], np.float64),
+            started_at,
+            np.array([series[i].interval_s is None for i in self._ids], np.bool_),
         )
         conversions = np.array([to_canonical(series[i]) for i in self._ids]).reshape(-1, 2)
         self._factor, self._offset = conversions[:, 0], conversions[:, 1]

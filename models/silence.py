@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.rounds import rounds
-from records.times import SECOND
+from records.times import DAY, SECOND
 
 GRID = 10 * SECOND
 _NEVER = -(2**63)
+_STEPS, _LONGEST_STEP = 3, DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +38,21 @@ class Watch:
 
 
 class Silence:
-    """When each series was last heard of, and whether it is silent now."""
+    """When each series was last heard of, and whether it is silent now.
 
-    def __init__(self, blind_after_s: NDArray[np.float64], started_at: int) -> None:
+    unknown  series whose interval nobody said: three of the steps that it shows count as well (the
+             smaller of its last two, so that a pause does not count as a step)
+    """
+
+    def __init__(
+        self,
+        blind_after_s: NDArray[np.float64],
+        started_at: int,
+        unknown: NDArray[np.bool_] | None = None,
+    ) -> None:
         count = len(blind_after_s)
+        self._unknown = np.zeros(count, np.bool_) if unknown is None else unknown
+        self.steps = np.zeros((count, 2), np.int64)
         self._blind_after = np.rint(blind_after_s * SECOND).astype(np.int64)
         self.seen_at = np.full(count, started_at, np.int64)
         self.newest_at = np.full(count, _NEVER, np.int64)
@@ -68,6 +80,7 @@ class Silence:
             watch.restarted[rows] = silent & ~newer
             watch.returned[rows] = silent
             self.silent[at] = False
+            self._step(at, measured, newer & self._unknown[at])
             self.seen_at[at] = np.where(news, now, self.seen_at[at])
             self.newest_at[at] = np.where(news, measured, self.newest_at[at])
         return watch
@@ -81,17 +94,35 @@ class Silence:
 
     def _due(self, at: NDArray[np.intp]) -> NDArray[np.int64]:
         """The first grid moment at which the silence is longer than allowed."""
-        return ((self.seen_at[at] + self._blind_after[at]) // GRID + 1) * GRID
+        last, before = self.steps[at].T
+        step = np.minimum(np.where(before > 0, np.minimum(last, before), last), _LONGEST_STEP)
+        allowed = np.maximum(self._blind_after[at], _STEPS * step)
+        due: NDArray[np.int64] = ((self.seen_at[at] + allowed) // GRID + 1) * GRID
+        return due
 
-    def save(self, ids: Sequence[str]) -> dict[str, tuple[int, int, bool]]:
-        """Per series id: last heard of, newest measurement, silent."""
-        columns = self.seen_at.tolist(), self.newest_at.tolist(), self.silent.tolist()
+    def _step(
+        self, at: NDArray[np.intp], measured: NDArray[np.int64], counts: NDArray[np.bool_]
+    ) -> None:
+        counts = counts & (self.newest_at[at] != _NEVER)
+        mine = at[counts]
+        self.steps[mine, 1] = self.steps[mine, 0]
+        self.steps[mine, 0] = measured[counts] - self.newest_at[mine]
+
+    def save(self, ids: Sequence[str]) -> dict[str, tuple[int, int, bool, list[int]]]:
+        """Per series id: last heard of, newest measurement, silent, last two steps."""
+        columns = (
+            self.seen_at.tolist(),
+            self.newest_at.tolist(),
+            self.silent.tolist(),
+            self.steps.tolist(),
+        )
         return dict(zip(ids, zip(*columns, strict=True), strict=True))
 
     def load(self, ids: Sequence[str], saved: Mapping[str, Any], at: int) -> None:
         """Take over the series that are known; for others the silence counts from `at`."""
         for place, series_id in enumerate(ids):
-            seen, newest, silent = saved.get(series_id, (at, _NEVER, False))
+            seen, newest, silent, steps = saved.get(series_id, (at, _NEVER, False, [0, 0]))
             self.seen_at[place] = int(seen)
             self.newest_at[place] = int(newest)
             self.silent[place] = bool(silent)
+            self.steps[place] = steps

@@ -78,7 +78,8 @@ class Series(Record, frozen=True):
 
     `unit` is the UCUM unit its values are stored in; `interval_s` the sampling interval;
     `late_after_s` how old a reading may be on arrival and still be live; after three intervals
-    (or `late_after_s`, whichever is longer) without a reading the series is blind.
+    (or `late_after_s`, whichever is longer) without a reading the series is blind. Where nobody
+    said the interval, detectors go by the steps that the series shows.
     """
 
     id: str
