@@ -81,8 +81,9 @@ def state_bytes(detector: Detector) -> int:
 
 def together(kind: type[Joint]) -> tuple[float, int]:
     """Rows of a whole recording through a joint detector, fits included; its number of series."""
-    given = joint_checks.recording()
-    detector = joint_checks.maker(kind)(joint_checks.fit_until(given), joint_checks.TARGET)
+    make = joint_checks.maker(kind)
+    given = joint_checks.given_to(make)
+    detector = make(joint_checks.fit_until(given), joint_checks.TARGET)
 
     def whole() -> int:
         runner = Runner(detector, given.watched)

@@ -101,7 +101,8 @@ def recording(
     )
 
 
-def _given(make: MakeJoint, event: bool = False) -> Recording:
+def given_to(make: MakeJoint, event: bool = False) -> Recording:
+    """A recording with what the detector needs."""
     kind = type(make("", TARGET))
     quantity = _quantity(kind)
     return recording(quantities=kind.sample or (quantity, "rain", quantity), event=event)
@@ -139,7 +140,7 @@ def _pieces(given: Recording, cuts: Sequence[int]) -> list[tuple[int, int]]:
 
 def check_no_look_ahead(make: MakeJoint) -> None:
     """An input cut at any time gives the same rows up to there, bit for bit."""
-    given = _given(make)
+    given = given_to(make)
     whole = run(make(fit_until(given), TARGET), given)
     for cut in (3, 3 * _FIT // 2, 3 * _FIT + 6, 3 * 1000):
         part = run(make(fit_until(given), TARGET), given.take(slice(cut)))
@@ -149,7 +150,7 @@ def check_no_look_ahead(make: MakeJoint) -> None:
 
 def check_batch_size(make: MakeJoint) -> None:
     """One time after the other, or some at a time, gives the same as all at once."""
-    given = _given(make)
+    given = given_to(make)
     whole = run(make(fit_until(given), TARGET), given)
     every = np.arange(len(whole.score))
     singly = range(3 * _FIT - 30, 3 * _FIT + 300, 3)
@@ -160,7 +161,7 @@ def check_batch_size(make: MakeJoint) -> None:
 
 def check_state(make: MakeJoint) -> None:
     """Saved and loaded at any time, it goes on bit for bit, and saves the same bytes."""
-    given = _given(make)
+    given = given_to(make)
     whole = run(make(fit_until(given), TARGET), given)
     for cut in (3, 3 * _FIT + 3, 3 * 900):
         first, second = (Runner(make(fit_until(given), TARGET), given.watched) for _ in range(2))
@@ -179,7 +180,7 @@ def check_state(make: MakeJoint) -> None:
 
 def check_series_order(make: MakeJoint) -> None:
     """Another order of the columns gives the same."""
-    given = _given(make)
+    given = given_to(make)
     turned = replace(given, watched=given.watched[::-1], place=2 - given.place)
     turned = turned.take(np.lexsort((turned.place, turned.measured_at)))
     whole = run(make(fit_until(given), TARGET), given)
@@ -189,7 +190,7 @@ def check_series_order(make: MakeJoint) -> None:
 
 def check_training(make: MakeJoint) -> None:
     """Rows up to `fit_until` get no warning, and later rows have scores."""
-    given = _given(make)
+    given = given_to(make)
     outcome = run(make(fit_until(given), TARGET), given)
     trained = times(given) <= (until(fit_until(given)) or 0)
     if (outcome.level[trained] > Level.GREEN).any():
@@ -200,7 +201,7 @@ def check_training(make: MakeJoint) -> None:
 
 def check_short(make: MakeJoint) -> None:
     """An input that is too short to learn from is no error, and warns of nothing."""
-    given = _given(make)
+    given = given_to(make)
     outcome = run(make(fit_until(given), TARGET), given.take(slice(6)))
     if not np.isnan(outcome.score).all() or (outcome.level > Level.GREEN).any():
         raise CheckFailed("two times are judged")
@@ -208,7 +209,7 @@ def check_short(make: MakeJoint) -> None:
 
 def check_gaps(make: MakeJoint) -> None:
     """A series that ends, or was never there, is no error; no score is infinite."""
-    given = _given(make)
+    given = given_to(make)
     for left in (given.place != 2, (given.place != 1) | (given.measured_at < times(given)[900])):
         outcome = run(make(fit_until(given), TARGET), given.take(left))
         if np.isinf(outcome.score).any() or np.isinf(outcome.p_value).any():
@@ -217,7 +218,7 @@ def check_gaps(make: MakeJoint) -> None:
 
 def check_input_is_kept(make: MakeJoint) -> None:
     """The readings given are not written to."""
-    given = _given(make)
+    given = given_to(make)
     copies = [c.tobytes() for c in (given.place, given.measured_at, given.value)]
     try:
         run(make(fit_until(given), TARGET), given)
@@ -239,7 +240,7 @@ def check_card(make: MakeJoint) -> None:
 
 def check_sign(make: MakeJoint) -> None:
     """What was never seen in the training part scores higher than what was."""
-    given = _given(make, event=True)
+    given = given_to(make, event=True)
     score = run(make(fit_until(given), TARGET), given).score
     quiet, event = score[_FIT + 1 : -_EVENT], score[-_EVENT:]
     if np.isnan(event).all() or not np.nanmean(event) > np.nanmean(quiet):
@@ -248,7 +249,7 @@ def check_sign(make: MakeJoint) -> None:
 
 def check_constant(make: MakeJoint) -> None:
     """A constant input warns of nothing, and p-values are chances."""
-    given = _given(make)
+    given = given_to(make)
     detector = make(fit_until(given), TARGET)
     usual = np.array(
         [0.0 if w.quantity == "rain" else size_of(w.quantity)[0] for w in given.watched]
@@ -263,7 +264,7 @@ def check_constant(make: MakeJoint) -> None:
 
 def check_threshold(make: MakeJoint) -> None:
     """As `check_suite.check_threshold`: limits are not fitted on the part that is judged."""
-    given = _given(make)
+    given = given_to(make)
     detector = make(fit_until(given), TARGET)
     shown = [w for w in given.watched if w.id == TARGET]
     before = detector.limits(shown)
@@ -274,7 +275,7 @@ def check_threshold(make: MakeJoint) -> None:
 
 def check_trained(make: MakeJoint) -> None:
     """What `fit` returns is what `learns` says, and an artefact of it can be made and opened."""
-    given = _given(make)
+    given = given_to(make)
     detector = make(fit_until(given), TARGET)
     at = until(fit_until(given)) or 0
     recording = given.take(given.measured_at <= at)
