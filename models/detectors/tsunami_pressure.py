@@ -65,13 +65,13 @@ class TsunamiPressure(Associated):
         "also mixed with slower ones. The tide is extrapolated by a cubic through ten-minute "
         "means an hour apart (Mofjeld's scheme of the DART buoys, Meinig et al. 2005), limit 30 "
         "mm. The residual counts by its median over the last six minutes (three readings at "
-        "least), because seismic waves pass faster; where it was on both sides of the tide within "
-        "a quarter of an hour, by the quartile nearer to zero. One station is orange where the "
-        "network has no other, else yellow; orange takes two whose onsets a wave of 100 m/s or "
-        "more can join, and which seismic waves can't. Red: ten times the limit. Cold start 3.5 "
-        "h, blind for 2 h after a gap of half an hour; readings every 5 to 15 min can end a "
-        "warning but not begin one, slower ones say nothing. Null: the same limit without the "
-        "median, which seismic waves trigger."
+        "least), because seismic waves pass faster; where it was on both sides of the tide "
+        "within a quarter of an hour, by the lesser of two medians in a row. One station is "
+        "orange where the network has no other, else yellow; orange takes two whose onsets a "
+        "wave of 100 m/s or more can join, and which seismic waves can't. Red: ten times the "
+        "limit. Cold start 3.5 h, blind for 2 h after a gap of half an hour; readings every 5 "
+        "to 15 min can end a warning but not begin one, slower ones say nothing. Null: the same "
+        "limit without the median, which seismic waves trigger."
     )
 
     def __init__(
@@ -94,6 +94,7 @@ class TsunamiPressure(Associated):
             "cell_sum": Slot("float64", (_CELLS,)),
             "cell_count": Slot("float64", (_CELLS,)),
             "median": Slot(fill=np.nan),
+            "middle": Slot(fill=np.nan),
             "shaken_at": Slot("int64"),
             "shaken_s": Slot(fill=_LONG_AGO_S),
             "on_tide_at": Slot("int64"),
@@ -167,7 +168,10 @@ class TsunamiPressure(Associated):
         self._note_shaking(rows, means, within, state)
         reach_s = np.where(within, age_s, 0.0).max(axis=1)
         shaken = rows.measured_at - state["shaken_at"][at] <= _SHAKES
-        median = np.where(shaken, _agreed(means, within), _middle(means, within))
+        middle, before = _middle(means, within), state["middle"][at]
+        state["middle"][at] = np.where(known, middle, before)
+        # Of readings that shake a median is off by chance, but not two in a row on one side.
+        median = np.where(shaken, _agreed(middle, before), middle)
         return np.where(known & (reach_s >= self.median_s / 2), median, np.nan)
 
     def _note_shaking(
@@ -200,15 +204,11 @@ class TsunamiPressure(Associated):
         state["over_at"][at] = np.where(over, measured_at, state["over_at"][at])
 
 
-def _agreed(means: Floats, within: NDArray[np.bool_]) -> Floats:
-    """The nearer to zero of the two quartiles, 0 where they differ in sign: of values that shake
-    the median is off by chance, and three quarters of them are not."""
-    count = within.sum(axis=1)
-    ordered = np.sort(means, axis=1)
-    row, last = np.arange(len(means)), np.maximum(count - 1, 0)
-    lower, upper = ordered[row, last // 4], ordered[row, last - last // 4]
-    agreed = np.where(lower > 0, lower, np.where(upper < 0, upper, 0.0))
-    return np.where(count >= _FEWEST, agreed, np.nan)
+def _agreed(one: Floats, other: Floats) -> Floats:
+    """The nearer to zero of two, 0 where they differ in sign; NaN where one is not known."""
+    return np.where(
+        one * other > 0, np.sign(one) * np.minimum(abs(one), abs(other)), 0 * one * other
+    )
 
 
 def _middle(means: Floats, within: NDArray[np.bool_]) -> Floats:
