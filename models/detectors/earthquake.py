@@ -73,7 +73,7 @@ class Earthquake(Associated):
         "times. Says nothing of size: the first second told magnitudes hardly better than the "
         "mean does (0.92 against 1.00, leave-event-out, n = 8). In 24 h of noise made of shifted "
         "records of real quakes, far more shaking than quiet ground has, with seeds not tuned on, "
-        "it declared one; in 100 h with seeds tuned on, none. A far source is "
+        "it declared one. A far source is "
         "placed badly. A station whose clock is set back is out for two minutes or more. Cold "
         "start 20 s."
     )
