@@ -1,4 +1,4 @@
-"""The life cycle as it is lived: warnings, people and the clock in, lines out."""
+"""The life cycle as it is lived: warnings and the clock in, lines out."""
 
 from __future__ import annotations
 
@@ -7,77 +7,13 @@ from typing import Any
 import pytest
 
 from alerts.engine import Alerting
-from alerts.lifecycle import TABLE, ActionKind, Change, Input, State
+from alerts.lifecycle import TABLE, Change, Input, State
 from records.errors import SettingsError
 from records.levels import Hazard, Level, Status
-from records.network import Area, Device, Lab, Network, Series, Station
-from records.statements import Action, AlertChange, HazardWarning, Phrase
-from records.times import HOUR, MINUTE, SECOND, parse
-
-START = parse("2026-03-01T00:00:00Z")
-HOLD = 30 * MINUTE
-
-NETWORK = Network(
-    lab=(Lab(id="north"),),
-    station=(
-        Station(id="gauge-1", lab="north", lat=36, lon=74, area="valley"),
-        Station(id="buoy-1", lab="north", lat=20, lon=120),
-        Station(id="buoy-2", lab="north", lat=21, lon=121),
-    ),
-    device=(
-        Device(id="d1", station="gauge-1"),
-        Device(id="d2", station="buoy-1"),
-        Device(id="d3", station="buoy-2"),
-    ),
-    series=(
-        Series(id="s1", station="gauge-1", device="d1", quantity="stage", unit="m"),
-        Series(id="p1", station="buoy-1", device="d2", quantity="water_column_height", unit="m"),
-        Series(id="p2", station="buoy-2", device="d3", quantity="water_column_height", unit="m"),
-    ),
-    area=(Area(id="valley", lab="north"),),
-)
-
-
-def warning(level: Level, at: int, source: str = "stage-limit/s1", **changed: Any) -> HazardWarning:
-    detector = source.partition("/")[0]
-    values: dict[str, Any] = {
-        "source": source,
-        "detector": detector,
-        "version": "1",
-        "hazard": Hazard.RIVER_FLOOD,
-        "area": "valley",
-        "level": level,
-        "stations": ("gauge-1",),
-        "simulated": False,
-        "decided_at": at,
-        "reason": Phrase(text="Stage over {limit}.", values={"limit": 2.5}),
-    }
-    return HazardWarning(**values | changed)
-
-
-def action(kind: ActionKind, person: str, at: int, note: str = "", alert: str = "") -> Action:
-    return Action(
-        alert=alert or "river-flood-valley-20260301T000000Z",
-        kind=kind,
-        person=person,
-        at=at,
-        note=note,
-    )
-
-
-def told(changes: list[AlertChange]) -> list[tuple[int, str, Level]]:
-    """Minutes since the start, change and level of each line."""
-    return [((c.at - START) // MINUTE, c.change, c.level) for c in changes]
-
-
-@pytest.fixture
-def live() -> Alerting:
-    return Alerting(NETWORK, scenario=False)
-
-
-@pytest.fixture
-def replayed() -> Alerting:
-    return Alerting(NETWORK, scenario=True)
+from records.network import Network
+from records.statements import AlertChange, Phrase
+from records.times import HOUR, MINUTE, SECOND
+from tests.alerts.incidents import NETWORK, START, told, warning
 
 
 def test_a_warning_raises_an_incident_at_once_with_its_reason_and_lead(live: Alerting) -> None:
@@ -200,95 +136,6 @@ def test_in_a_replay_everything_is_a_test_and_a_red_clears_by_the_rule(
     assert {change.status for change in changes} == {Status.TEST}
 
 
-def test_a_red_ends_by_two_people_and_a_note(live: Alerting) -> None:
-    heard = [warning(Level.RED, START), warning(Level.GREEN, START + MINUTE)]
-    done = [
-        action(ActionKind.ACKNOWLEDGE, "Ayesha", START + 2 * MINUTE),
-        action(ActionKind.ACKNOWLEDGE, "Li Wei", START + 3 * MINUTE),
-        action(ActionKind.ALL_CLEAR, "Ayesha", START + 40 * MINUTE),
-        action(ActionKind.ALL_CLEAR, "Ayesha", START + 41 * MINUTE, "water is back in its bed"),
-        action(ActionKind.ALL_CLEAR, " ayesha ", START + 42 * MINUTE),
-        action(ActionKind.ALL_CLEAR, "Li Wei", START + 43 * MINUTE),
-    ]
-    changes = live.advance(heard, done, START + HOUR)
-    assert told(changes) == [
-        (0, Change.RAISED, Level.RED),
-        (2, Change.ACKNOWLEDGED, Level.RED),
-        (31, Change.DUE, Level.RED),
-        (41, Change.PROPOSED, Level.RED),
-        (43, Change.CLEARED, Level.GREEN),
-    ]
-    assert [(c.person, c.note) for c in changes[-2:]] == [
-        ("Ayesha", "water is back in its bed"),
-        ("Li Wei", ""),
-    ]
-
-
-def test_a_red_that_is_still_said_cannot_be_ended_and_the_note_is_kept(live: Alerting) -> None:
-    done = [action(ActionKind.ALL_CLEAR, "Ayesha", START + MINUTE, "I see nothing")]
-    changes = live.advance([warning(Level.RED, START)], done, START + HOUR)
-    assert told(changes) == [(0, Change.RAISED, Level.RED), (1, Change.NOTED, Level.RED)]
-    assert changes[1].reason.values == {"level": "red"}
-
-
-def test_a_red_that_returns_undoes_the_proposal(live: Alerting) -> None:
-    heard = [
-        warning(Level.RED, START),
-        warning(Level.GREEN, START + MINUTE),
-        warning(Level.RED, START + 10 * MINUTE),
-    ]
-    done = [
-        action(ActionKind.ALL_CLEAR, "Ayesha", START + 5 * MINUTE, "looks over"),
-        action(ActionKind.ALL_CLEAR, "Li Wei", START + 11 * MINUTE),
-    ]
-    assert told(live.advance(heard, done, START + HOUR)) == [
-        (0, Change.RAISED, Level.RED),
-        (5, Change.PROPOSED, Level.RED),
-        (10, Change.RETURNED, Level.RED),
-    ]
-
-
-def test_people_may_end_what_a_dead_sensor_holds(live: Alerting) -> None:
-    heard = [warning(Level.ORANGE, START), warning(Level.GREY, START + MINUTE)]
-    done = [action(ActionKind.ALL_CLEAR, "Ayesha", START + HOUR, "gauge washed away, river low")]
-    assert told(live.advance(heard, done, START + 2 * HOUR)) == [
-        (0, Change.RAISED, Level.ORANGE),
-        (1, Change.BLIND, Level.ORANGE),
-        (60, Change.CLEARED, Level.GREEN),
-    ]
-    later = START + 3 * HOUR
-    assert told(live.advance([warning(Level.ORANGE, later)], [], later)) == [
-        (180, Change.RAISED, Level.ORANGE)
-    ]
-
-
-def test_people_ease_a_red_to_what_is_still_said(live: Alerting) -> None:
-    heard = [warning(Level.RED, START), warning(Level.ORANGE, START + MINUTE)]
-    done = [
-        action(ActionKind.ALL_CLEAR, "Ayesha", START + 2 * MINUTE, "falling"),
-        action(ActionKind.ALL_CLEAR, "Li Wei", START + 3 * MINUTE),
-    ]
-    assert told(live.advance(heard, done, START + HOUR)) == [
-        (0, Change.RAISED, Level.RED),
-        (2, Change.PROPOSED, Level.RED),
-        (3, Change.EASED, Level.ORANGE),
-    ]
-
-
-def test_an_escalation_asks_for_a_new_acknowledgement(live: Alerting) -> None:
-    heard = [warning(Level.ORANGE, START), warning(Level.RED, START + 2 * MINUTE)]
-    done = [
-        action(ActionKind.ACKNOWLEDGE, "Ayesha", START + MINUTE),
-        action(ActionKind.ACKNOWLEDGE, "Ayesha", START + 3 * MINUTE),
-    ]
-    assert told(live.advance(heard, done, START + HOUR)) == [
-        (0, Change.RAISED, Level.ORANGE),
-        (1, Change.ACKNOWLEDGED, Level.ORANGE),
-        (2, Change.ESCALATED, Level.RED),
-        (3, Change.ACKNOWLEDGED, Level.RED),
-    ]
-
-
 def test_an_alert_that_stands_is_said_again_every_day(live: Alerting) -> None:
     changes = live.advance([warning(Level.ORANGE, START)], [], START + 49 * HOUR)
     assert told(changes) == [
@@ -343,10 +190,6 @@ def test_a_late_warning_counts_from_now_on(live: Alerting) -> None:
 def test_a_warning_from_the_future_is_refused(live: Alerting) -> None:
     with pytest.raises(ValueError, match="ahead of the clock"):
         live.advance([warning(Level.ORANGE, START + 1)], [], START)
-
-
-def test_an_action_on_an_alert_that_is_over_changes_nothing(live: Alerting) -> None:
-    assert live.advance([], [action(ActionKind.ACKNOWLEDGE, "Ayesha", START)], START) == []
 
 
 def test_saved_state_of_another_form_is_refused(live: Alerting) -> None:

@@ -27,7 +27,7 @@ from records.times import DAY, SECOND, from_seconds
 from store import foreign, numbering, quarantine, readings, registry, waveforms
 from store.connection import Database, connect
 from store.readings import Commit, Committed
-from tests.flow.test_ingest_flow import environment, ingest, until
+from tests.flow.gauge import environment, ingest, until
 
 if TYPE_CHECKING:
     from tests.flow.conftest import RunningBroker

@@ -13,7 +13,7 @@ from records.network import Device, Lab, Network, Series, Station
 from records.times import SECOND
 from store import quarantine, registry, stages, traces
 from store.connection import Database, connect
-from tests.flow.test_ingest_flow import NOW, Device1, ingest, until
+from tests.flow.gauge import NOW, Device1, ingest, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -23,7 +23,7 @@ from records import topics
 from records.foreign import FORMATS, Feed, Reading, matched
 from records.network import Device
 from store.registry import Registry
-from tests.ingest.test_foreign import (
+from tests.ingest.feeds import (
     DBIRTH,
     DDATA,
     DEVICE,
