@@ -125,8 +125,10 @@ def table(detector: Detector, file: SeriesFile) -> Iterator[Row]:
 def _seats(detector: Detector, file: SeriesFile) -> list[int]:
     seats = [i for i, column in enumerate(file.columns) if detector.takes(column.watched)]
     if file.columns and not seats:
-        wanted = ", ".join(sorted(detector.quantities)) or "a limit or a quantity"
-        raise InputError(f"{detector.name} can take none of the series (it takes: {wanted})")
+        raise InputError(
+            f"{detector.name} can take none of the series (it takes: {detector.wants};"
+            " a series is named ID:QUANTITY:UNIT)"
+        )
     return seats
 
 

@@ -177,6 +177,11 @@ class Detector:
         """True where this detector can say something about this series."""
         return not self.quantities or watched.quantity in self.quantities
 
+    @property
+    def wants(self) -> str:
+        """In words, what `takes` asks for."""
+        return ", ".join(sorted(self.quantities))
+
     def slots(self) -> dict[str, Slot]:
         """The state of one series, besides what the bank keeps (its names begin with `bank_`)."""
         raise NotImplementedError

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +13,8 @@ from models.detector import Watched
 from records import times
 from records.errors import BadMessage, InputError
 from records.quantities import conversion, quantity
-from records.recordings import Values, lines
+from records.recordings import Values
+from records.table import Table
 
 _LONG = ("series", "measured_at", "value")
 # A case's file may say when rows were received; here only their own time counts.
@@ -90,13 +90,9 @@ def _values(path: Path, named: set[str]) -> Iterator[tuple[str, str, int, float]
     `named` gets the series that the file names, also those without a value.
     """
     values = Values(())
-    reader = csv.reader(lines(path))
-    try:
-        header = [name.strip() for name in next(reader, [])]
-        when, series = _layout(path, header, named)
-        for cells in filter(None, reader):
-            if len(cells) < len(header):
-                raise ValueError("has fewer columns than the first line")
+    with Table(path, ("measured_at",)) as table:
+        when, series = table.columns["measured_at"], _layout(table.columns, named)
+        for cells in table:
             written_at = cells[when].strip()
             measured_at = times.parse(written_at)
             for name, text in series(cells):
@@ -104,23 +100,15 @@ def _values(path: Path, named: set[str]) -> Iterator[tuple[str, str, int, float]
                 value = values.read(text)
                 if value is not None:
                     yield name, written_at, measured_at, value
-    except (ValueError, csv.Error) as error:
-        raise InputError(f"{path}, line {reader.line_num}: {error}") from None
 
 
 def _layout(
-    path: Path, header: Sequence[str], named: set[str]
-) -> tuple[int, Callable[[Sequence[str]], Iterable[tuple[str, str]]]]:
-    """The column of the time, and what gives (series, text of the value) pairs of a row."""
-    twice = {name for name in header if header.count(name) > 1}
-    if twice:
-        raise InputError(f"{path} has the column {min(twice)!r} twice")
-    if "measured_at" not in header:
-        raise InputError(f"{path} has no column 'measured_at' in its first line")
-    when = header.index("measured_at")
-    if set(_LONG) <= set(header):
-        name, value = header.index("series"), header.index("value")
-        return when, lambda cells: ((cells[name].strip(), cells[value]),)
-    wide = [(i, name) for i, name in enumerate(header) if name not in ("measured_at", _RECEIVED)]
+    columns: Mapping[str, int], named: set[str]
+) -> Callable[[Sequence[str]], Iterable[tuple[str, str]]]:
+    """What gives (series, text of the value) pairs of a row."""
+    if set(_LONG) <= set(columns):
+        name, value = columns["series"], columns["value"]
+        return lambda cells: ((cells[name].strip(), cells[value]),)
+    wide = [(i, name) for name, i in columns.items() if name not in ("measured_at", _RECEIVED)]
     named.update(name for _, name in wide)
-    return when, lambda cells: [(name, cells[i]) for i, name in wide]
+    return lambda cells: [(name, cells[i]) for i, name in wide]

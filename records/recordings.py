@@ -6,16 +6,11 @@ Text is read as it stands; nothing is guessed from names or dates.
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
 import math
-import zlib
 from array import array
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 import msgspec
 import numpy as np
@@ -23,6 +18,7 @@ from numpy.typing import NDArray
 
 from records import times
 from records.errors import InputError
+from records.table import Table, lines
 from records.waveforms import moments
 
 AXES = ("x", "y", "z")
@@ -77,18 +73,6 @@ class Rows:
 Reader = Callable[[Path, Sequence[str], Numbers, Rows], None]
 
 
-def lines(path: Path) -> Iterator[str]:
-    """The text lines of a plain or gzipped UTF-8 file. Raises InputError."""
-    try:
-        with path.open("rb") as file:
-            packed = file.peek(2)[:2] == b"\x1f\x8b"
-            data = gzip.GzipFile(fileobj=file) if packed else file
-            with io.TextIOWrapper(data, encoding="utf-8-sig", newline="") as text:
-                yield from text
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise InputError(f"{path} can't be read: {error}") from error
-
-
 class Values:
     """Text to numbers; the empty text, a missing code and anything not finite are None."""
 
@@ -101,13 +85,16 @@ class Values:
         text = text.strip()
         if text in self._codes:
             return None
-        value = float(text)
+        value = _number(text)
+        if value is None:
+            raise ValueError(f"{text!r} is not a number (leave it empty where there is no value)")
         return value if math.isfinite(value) and value not in self._numbers else None
 
 
 def _number(text: str) -> float | None:
+    """As Python reads it, but without the underscores that it takes between digits."""
     try:
-        return float(text)
+        return None if "_" in text else float(text)
     except ValueError:
         return None
 
@@ -115,11 +102,10 @@ def _number(text: str) -> float | None:
 def read_csv_long(path: Path, missing: Sequence[str], numbers: Numbers, rows: Rows) -> None:
     """`series,measured_at,value[,received_at]`, columns by their names. Raises InputError."""
     values = Values(missing)
-    reader, places = _header(path, ("series", "measured_at", "value"))
-    name, when, what = places["series"], places["measured_at"], places["value"]
-    received = places.get("received_at")
-    for cells in _filled(path, reader):
-        with _telling(path, reader):
+    with Table(path, ("series", "measured_at", "value")) as table:
+        name, when, what = (table.columns[n] for n in ("series", "measured_at", "value"))
+        received = table.columns.get("received_at")
+        for cells in table:
             series = numbers.by_id.get(cells[name])
             if series is None:
                 rows.left_out.add(cells[name])
@@ -132,12 +118,12 @@ def read_csv_long(path: Path, missing: Sequence[str], numbers: Numbers, rows: Ro
 def read_csv_wide(path: Path, missing: Sequence[str], numbers: Numbers, rows: Rows) -> None:
     """`measured_at[,received_at],SERIES...`: a column a series. Raises InputError."""
     values = Values(missing)
-    reader, places = _header(path, ("measured_at",))
-    when, received = places.pop("measured_at"), places.pop("received_at", None)
-    rows.left_out.update(places.keys() - numbers.by_id.keys())
-    series = [(numbers.by_id[name], at) for name, at in places.items() if name in numbers.by_id]
-    for cells in _filled(path, reader):
-        with _telling(path, reader):
+    with Table(path, ("measured_at",)) as table:
+        places = dict(table.columns)
+        when, received = places.pop("measured_at"), places.pop("received_at", None)
+        rows.left_out.update(places.keys() - numbers.by_id.keys())
+        series = [(numbers.by_id[name], at) for name, at in places.items() if name in numbers.by_id]
+        for cells in table:
             measured_at, received_at = times.parse(cells[when]), _receipt(cells, received)
             for number, at in series:
                 value = values.read(cells[at])
@@ -145,55 +131,8 @@ def read_csv_wide(path: Path, missing: Sequence[str], numbers: Numbers, rows: Ro
                     rows.add(number, measured_at, received_at, value)
 
 
-def _header(path: Path, needed: Sequence[str]) -> tuple[_Cells, dict[str, int]]:
-    reader = csv.reader(lines(path))
-    names = [name.strip() for name in next(reader, [])]
-    absent = [name for name in needed if name not in names]
-    if absent:
-        raise InputError(f"{path} has no column {absent[0]!r} in its first line")
-    twice = {name for name in names if names.count(name) > 1}
-    if twice:
-        raise InputError(f"{path} has the column {min(twice)!r} twice")
-    return reader, {name: at for at, name in enumerate(names)}
-
-
-def _filled(path: Path, reader: _Cells) -> Iterator[list[str]]:
-    try:
-        yield from filter(None, reader)
-    except csv.Error as error:
-        raise InputError(f"{path}, line {reader.line_num}: {error}") from error
-
-
 def _receipt(cells: Sequence[str], place: int | None) -> int:
     return times.parse(cells[place]) if place is not None and cells[place].strip() else NOT_SAID
-
-
-class _Cells(Protocol):
-    """What csv.reader returns."""
-
-    @property
-    def line_num(self) -> int: ...
-
-    def __iter__(self) -> Iterator[list[str]]: ...
-
-    def __next__(self) -> list[str]: ...
-
-
-class _telling:  # noqa: N801 (reads as a phrase where it is used)
-    """Turns what a bad row raises into one line with the file and the line number."""
-
-    def __init__(self, path: Path, reader: _Cells) -> None:
-        self._path, self._reader = path, reader
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        where = f"{self._path}, line {self._reader.line_num}"
-        if isinstance(error, IndexError):
-            raise InputError(f"{where}: has fewer columns than the first line") from error
-        if isinstance(error, ValueError):
-            raise InputError(f"{where}: {error}") from error
 
 
 class EewMessage(msgspec.Struct):

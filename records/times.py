@@ -17,7 +17,8 @@ DAY = 24 * HOUR
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _RFC3339 = re.compile(
-    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)\Z"
+    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)\Z",
+    re.ASCII,
 )
 
 
@@ -53,7 +54,11 @@ def parse(text: str) -> int:
     if found is None:
         raise ValueError(f"{text!r} is not an RFC 3339 time such as 2011-03-11T05:46:24Z")
     date, time, fraction, zone = found.groups()
-    whole = datetime.fromisoformat(f"{date}T{time}{'+00:00' if zone in 'Zz' else zone}")
+    try:
+        moment = datetime.fromisoformat(f"{date}T{time}{'+00:00' if zone in 'Zz' else zone}")
+        whole = moment.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"{text!r} is no time: {error}") from None
     nanos = int((fraction or "0").ljust(9, "0"))
     return from_datetime(whole) + round(nanos / 1000)
 

@@ -90,6 +90,10 @@ class IsoZone(Detector):
         limited = watched.quantity != "case_temperature" or watched.thresholds != Thresholds()
         return super().takes(watched) and limited
 
+    @property
+    def wants(self) -> str:
+        return f"{super().wants} with limits in the registry"
+
     def slots(self) -> dict[str, Slot]:
         return {"last": Slot("float64", (_OF,), -np.inf)}
 

@@ -33,7 +33,7 @@ FALLING = "The {quantity} has fallen to {value} {unit} but is still over a lower
 class StageLimit(Detector):
     """Warns when `needed` of the last `of` readings are at or over a limit.
 
-    yellow, orange, red  limits in the series' unit; all None: the thresholds of the series
+    yellow, orange, red  limits in the canonical unit (m, m3/s); all None: those of the series
     hysteresis           how far (same unit) a reading falls below a limit before it is over;
                          None: a fifth of the distance to the neighbouring limit
     memory_s             older readings do not count among the last `of`
@@ -45,7 +45,8 @@ class StageLimit(Detector):
     quantities = frozenset({"stage", "discharge"})
     card = (
         "Fixed (legal or local) limits on river stage or discharge, as flood warning services use "
-        "them. The score is the value that the required number of the last readings reach, so one "
+        "them: those of the series, or yellow, orange and red in m or m3/s, whatever unit the file "
+        "has. The score is the value that the required number of the last readings reach, so one "
         "spike never warns. Null: none needed, the limit is the event. Not for series without "
         "limits; says nothing before the limit is reached."
     )
@@ -75,6 +76,10 @@ class StageLimit(Detector):
     def takes(self, watched: Watched) -> bool:
         has = any(limit is not None for limit in self._thresholds(watched))
         return has and (not watched.quantity or super().takes(watched))
+
+    @property
+    def wants(self) -> str:
+        return f"{super().wants}, with a limit: give yellow, orange or red"
 
     def slots(self) -> dict[str, Slot]:
         return {"last": Slot("float64", (self.of,), -np.inf)}

@@ -60,6 +60,21 @@ def test_other_units_are_converted(tmp_path: Path) -> None:
     assert lines[2] == f"a:stage:cm,2020-01-01T00:01:00Z,2.5,,orange,{OVER}"
 
 
+def test_columns_without_a_name_are_passed_over(tmp_path: Path) -> None:
+    rows = LONG.splitlines()
+    text = "\n".join([f",{rows[0]},", *(f"{n},{row},," for n, row in enumerate(rows[1:]))])
+    assert written(tmp_path, text, **ORANGE) == EXPECTED
+
+
+@pytest.mark.parametrize(("quantity", "level"), [("stage", 2228.0), ("sea_level", -42.0)])
+def test_a_level_may_be_counted_from_any_datum(tmp_path: Path, quantity: str, level: float) -> None:
+    text = f"measured_at,a:{quantity}:m\n" + "".join(
+        f"2020-01-01T00:{minute:02}:00Z,{level + minute % 3 / 100}\n" for minute in range(30)
+    )
+    lines = written(tmp_path, text, "robust-level", cold_start_s="0").splitlines()
+    assert lines[-1].split(",")[2]
+
+
 def test_of_two_values_for_one_time_the_last_row_counts(tmp_path: Path) -> None:
     text = (
         "series,measured_at,value\n"
@@ -121,13 +136,20 @@ def test_a_target_that_has_no_value_yet_is_not_missing(tmp_path: Path) -> None:
     ("text", "params", "said"),
     [
         ("measured_at,a:stage:m\nyesterday,1\n", ORANGE, "in.csv, line 2: 'yesterday' is not"),
-        ("measured_at,a:stage:m\n2020-01-01T00:00:00Z,x\n", ORANGE, "line 2: could not convert"),
+        ("measured_at,a:stage:m\n2020-01-01T00:00:00Z,x\n", ORANGE, "line 2: 'x' is not a number"),
+        ("measured_at,a:stage:m\n2020-01-01T00:00:00Z,1_0\n", ORANGE, "'1_0' is not a number"),
+        ("measured_at,a:stage:m\n2020-01-01T00:00:00Z,1,5\n", ORANGE, "line 2: has more columns"),
+        ("measured_at,a:stage:m\n2019-02-29T00:00:00Z,1\n", ORANGE, "'2019-02-29T00:00:00Z' is no"),
+        ("measured_at,a:stage:m\n0001-01-01T00:00:00+01:00,1\n", ORANGE, "line 2: '0001-"),
+        ("", ORANGE, "in its first line (there is: nothing)"),
+        ("measured_at;a\n", ORANGE, "in its first line (there is: 'measured_at;a')"),
         ("measured_at,a:stage:m\n2020-01-01T00:00:00Z\n", ORANGE, "line 2: has fewer columns"),
         ("when,a:stage:m\n", ORANGE, "has no column 'measured_at'"),
         ("measured_at,a,a\n", ORANGE, "has the column 'a' twice"),
         ("measured_at,a:depth:m\n2020-01-01T00:00:00Z,1\n", ORANGE, "unknown quantity"),
         ("measured_at,a:stage:Cel\n2020-01-01T00:00:00Z,1\n", ORANGE, "wrong unit"),
         ("measured_at,a:rain:mm\n2020-01-01T00:00:00Z,1\n", ORANGE, "can take none of the series"),
+        ("measured_at,a:stage:m\n2020-01-01T00:00:00Z,1\n", {}, "give yellow, orange or red"),
         (LONG, {"orange": "high"}, "stage-limit: orange='high' is not a number"),
         (LONG, {"needed": "1.5"}, "stage-limit: needed='1.5' is not a whole number"),
         (LONG, {"oragne": "1"}, "stage-limit has no parameter 'oragne'"),

@@ -45,7 +45,7 @@ def test_a_series_says_more_than_its_station_and_that_more_than_the_quantity() -
         "rules.toml",
     )
     assert rules.of(series()) == Tests(
-        gross_range=GrossRange(fail=(-20, 1500)),
+        gross_range=GrossRange(fail=(-20, 6000)),
         climatology=(Season(month=(6, 8), hour=(0, 5), suspect=(0, 9)),),
         spike=Spike(suspect=4, method="differential"),
         rate_of_change=Limit(suspect=1, fail=3),
