@@ -24,7 +24,9 @@ from records.times import SECOND
 VERSION = "flat-json-1"
 # Objects, arrays and fields of one message: what they may cost in time and memory is bounded.
 _MOST_OPENED = 10_000
-_MOST_FIELDS = 20_000
+_MOST_FIELDS = 10_000
+# Texts may hold colons too, a time two or three.
+_MOST_COLONS = 4 * _MOST_FIELDS
 _LONGEST_NAME = 200
 
 _JSON = msgspec.json.Decoder(dict[str, Any])
@@ -153,6 +155,8 @@ def parse(payload: bytes, decoder: msgspec.json.Decoder[Any]) -> Any:
     """JSON with bounds. Raises BadMessage (`undecodable`, `too large`)."""
     if payload.count(b"{") + payload.count(b"[") > _MOST_OPENED:
         raise BadMessage(Reason.TOO_LARGE, f"more than {_MOST_OPENED} objects and arrays")
+    if payload.count(b":") > _MOST_COLONS:
+        raise BadMessage(Reason.TOO_LARGE, f"more than {_MOST_COLONS} colons")
     extremes.check(payload)
     try:
         return decoder.decode(payload)

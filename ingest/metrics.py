@@ -13,8 +13,8 @@ from ingest import protobuf
 from ingest.protobuf import BYTES, FIXED32, FIXED64, VARINT, Malformed
 from records.errors import BadMessage, Reason
 
-MOST_METRICS = 5_000
-_MOST_STEPS = 20_000
+MOST_METRICS = 2_500
+_MOST_STEPS = 12_500
 _LONGEST_NAME = 1_000
 BOOLEAN = 11
 # Sizes in bit of the signed types; they stand as two's complement in 32 or 64 bit.

@@ -26,7 +26,7 @@ LARGEST_SEQUENCE = 2**62
 # The default version too; every record of a message must have the same.
 _NEWEST_SENML = 10
 # Bounds of one message: what a reader of untrusted bytes may spend in time and memory.
-MOST_RECORDS = 10_000
+MOST_RECORDS = 5_000
 # Behind the name of a record: its sum. No SenML name has a blank.
 SUM = " sum"
 
@@ -85,7 +85,7 @@ _NOT_FINITE = re.compile(
 _MAYBE_NOT_FINITE = re.compile(rb"NaN|Infinity|nan|inf|\d{309}|[eE]\+?\d{3}")
 _MOST_PLACES = 2_000
 # In longer bytes that can't be decoded nobody looks for the number that is to blame.
-_MOST_LOOKED_AT_BYTES = 262_144
+_MOST_LOOKED_AT_BYTES = 131_072
 _CLAIM = {
     label: re.compile(rb'"%s"\s*:\s*(\d{1,19})\s*[,}]' % label.encode())
     for label in ("boot", "seq")

@@ -15,8 +15,8 @@ import cbor2
 from records.errors import BadMessage, Reason
 
 # Bounds of one message: what a reader of untrusted bytes may spend in time and memory.
-MOST_BYTES = 65_536
-MOST_ITEMS = 5_000
+MOST_BYTES = 32_768
+MOST_ITEMS = 2_500
 
 Labels = dict[str, Any]
 

@@ -5,11 +5,13 @@ The ways are those of `hostile.ways`, so a new format is under test by being the
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import pkgutil
 import time
 import tracemalloc
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -29,8 +31,9 @@ from store.readings import Commit
 from tests.ingest import hostile
 from tests.ingest.hostile import GOOD, NOW, OPEN_EEW, PACKET, SENML, STATUS, mutilated, worker
 
-# The promise, for the whole way from bytes to what is to be stored.
-MOST_S, MOST_MEMORY = 0.05, 50_000_000
+# The promise, for the whole way from bytes to what is to be stored: 50 ms, which is as long as a
+# machine of today takes to count this far. A slower machine counts as much more slowly.
+MOST_COUNTED, MOST_MEMORY = 1_000_000, 50_000_000
 WAYS = hostile.ways()
 WORST = dict(hostile.worst())
 
@@ -54,28 +57,44 @@ def test_every_way_leads_to_something(topic: str) -> None:
     assert any(not commit.quarantined for commit in commits)
 
 
+def counting_s() -> float:
+    """CPU time of counting to `MOST_COUNTED`."""
+    began_s, count = time.thread_time(), 0
+    while count < MOST_COUNTED:
+        count += 1
+    return time.thread_time() - began_s
+
+
 def cpu_s(topic: str, payload: bytes) -> float:
-    """The least of some: what else the machine does is no fault of a decoder."""
-    spent = []
-    for _ in range(10):
-        intake = worker()
-        began_s = time.thread_time()
-        taken(intake, topic, payload)
-        spent.append(time.thread_time() - began_s)
-        if spent[-1] < MOST_S:
-            break
-    return min(spent)
+    intake = worker()
+    began_s = time.thread_time()
+    taken(intake, topic, payload)
+    return time.thread_time() - began_s
+
+
+def too_slow(topic: str, payload: bytes, most_s: float) -> bool:
+    """Whether it takes longer, also than counting right after it, each of some times: what else
+    the machine does is no fault of a decoder."""
+    return cpu_s(topic, payload) > most_s and all(
+        cpu_s(topic, payload) > counting_s() for _ in range(5)
+    )
+
+
+@pytest.fixture(scope="module")
+def frozen_heap() -> Iterator[None]:
+    """What other tests left in memory is not for a decoder to look through."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.mark.promise("R3")
+@pytest.mark.usefixtures("frozen_heap")
 @pytest.mark.parametrize("topic", WAYS)
 def test_no_bytes_take_long(topic: str) -> None:
-    slow = {
-        kind: round(spent * 1000)
-        for kind, payload in WORST.items()
-        if (spent := cpu_s(topic, payload)) > MOST_S
-    }
-    assert slow == {}
+    most_s = counting_s()
+    assert [kind for kind, payload in WORST.items() if too_slow(topic, payload, most_s)] == []
 
 
 def peak_bytes(topic: str, payload: bytes) -> int:
@@ -160,10 +179,9 @@ def test_any_topic_is_read_or_quarantined(words: list[str]) -> None:
 
 @pytest.mark.parametrize("topic", ["/" * 65_535, "hoshyar/" * 8_191, "a" * 65_535])
 def test_a_long_topic_is_quarantined(topic: str) -> None:
-    began_s = time.thread_time()
     commit = taken(worker(), topic, GOOD[0])
     assert [bad.reason for bad in commit.quarantined] == [Reason.BAD_TOPIC]
-    assert time.thread_time() - began_s < MOST_S
+    assert not too_slow(topic, GOOD[0], counting_s())
 
 
 @given(labels=st.dictionaries(st.integers() | st.text(max_size=3), st.floats(), max_size=30))
