@@ -14,7 +14,6 @@ from math import isfinite
 from typing import Any, NamedTuple
 
 import msgspec
-from msgspec.structs import astuple
 
 from ingest import extremes, senml_cbor
 from records.errors import BadMessage, Reason
@@ -129,7 +128,8 @@ def _from_json(payload: bytes) -> list[Entry]:
         raise BadMessage(Reason.TOO_LARGE, f"more than {MOST_RECORDS} records")
     extremes.check(payload)
     try:
-        if _MUST_UNDERSTAND.search(payload):
+        # To search for either end of it first is many times faster.
+        if (b'_"' in payload or b"\\u005" in payload) and _MUST_UNDERSTAND.search(payload):
             _understand(label for record in _RAW.decode(payload) for label in record)
         return _JSON.decode(payload)
     except RecursionError:
@@ -217,21 +217,26 @@ def claimed(payload: bytes) -> tuple[int, int] | None:
 def columns(entries: list[Entry]) -> Columns:
     """Base values resolved. Raises BadMessage where a record has no number (`undecodable`, or
     `not numeric` for a text, a boolean or data)."""
-    names, units, values, times, bn, bt, bu, bv, bver, bs, s, vs, vb, vd, *_ = zip(
-        *map(astuple, entries), strict=True
-    )
-    # Nearly every message: one base, in its first record, and a number in each.
-    n = len(entries)
-    plain = (
-        (bv + bver + bs + s + vs + vb + vd).count(None) == 7 * n
-        and (n == 1 or (bn[1:] + bt[1:] + bu[1:]).count(None) == 3 * (n - 1))
-        and None not in values
-    )
-    if not plain:
+    if not _is_plain(entries):
         return _resolved(entries)
-    base = bt[0]
-    seconds = times if not base else [base + t for t in times]
-    return Columns((bn[0] or "", bu[0]), list(zip(names, units, strict=True)), values, seconds)
+    first = entries[0]
+    base = first.bt or 0.0
+    return Columns(
+        (first.bn or "", first.bu),
+        [(entry.n, entry.u) for entry in entries],
+        tuple([entry.v for entry in entries if entry.v is not None]),
+        [base + entry.t for entry in entries],
+    )
+
+
+def _is_plain(entries: Sequence[Any]) -> bool:
+    """One base, in the first record, and a number and nothing else in each."""
+    first = entries[0]
+    for e in entries:
+        others = not (e.bv is e.bver is e.bs is e.s is e.vs is e.vb is e.vd is None)
+        if others or e.v is None or not (e.bn is e.bt is e.bu is None or e is first):
+            return False
+    return True
 
 
 def _resolved(entries: list[Entry]) -> Columns:
