@@ -11,11 +11,32 @@ import pytest
 from tests import needs
 from tests.databases import Databases
 
+# Folders whose tests mostly wait for processes, and the others; what takes longest stands first.
+WAITING = ("chaos", "browser", "flow", "hoshyar")
+COMPUTING = ("models", "ingest", "store", "devices", "lab_ui", "alerts", "records")
+
 # A slow machine is no finding: properties are judged by what they say, not by how fast.
 hypothesis.settings.register_profile(
     "hoshyar", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("hoshyar")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Spread what waits evenly over what computes, file by file: so no core is left idle for long.
+
+    `scripts/test` gives the files to its processes in this order.
+    """
+    files = dict.fromkeys(item.path for item in items)
+    places: dict[Path, float] = {}
+    for folders in (WAITING, COMPUTING):
+        ordered = sorted(
+            (folders.index(folder), path)
+            for path in files
+            if (folder := path.relative_to(needs.ROOT / "tests").parts[0]) in folders
+        )
+        places |= {path: place / len(ordered) for place, (_, path) in enumerate(ordered)}
+    items.sort(key=lambda item: places.get(item.path, 1.0))
 
 
 @pytest.fixture(scope="session")

@@ -102,7 +102,9 @@ def running(binaries: Path | None) -> Iterator[str]:
 def made(server: str, template: str) -> Iterator[str]:
     """Name of a database that is a copy of another one."""
     name = f"hoshyar_test_{secrets.token_hex(4)}"
-    _do(server, "CREATE DATABASE {} ENCODING 'UTF8' TEMPLATE {}", name, template)
+    # Copied as files: at half the cost of the default, which writes each page to the log.
+    words = "CREATE DATABASE {} ENCODING 'UTF8' TEMPLATE {} STRATEGY FILE_COPY"
+    _do(server, words, name, template)
     yield name
     # Not WITH (FORCE): a role that is no superuser may not end the autovacuum that way.
     with psycopg.connect(server, autocommit=True) as connection:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ from records import times
 from records.clock import WallClock
 from records.levels import Hazard, Level
 from records.network import Area, Device, Lab, Network, Series, Station, Thresholds
+from records.ports import free_port
 from records.readings import ReadingBatch
 from records.statements import HazardWarning, Phrase
 from store import readings, registry, stages, warnings
@@ -133,9 +133,7 @@ def lab(dsn: str) -> Iterator[Lab1]:
 @pytest.fixture
 def address(lab: Lab1) -> Iterator[str]:
     """Where the real process of the screens answers."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     clean = {k: v for k, v in os.environ.items() if not k.startswith("HOSHYAR_")}
     process = subprocess.Popen(
         [sys.executable, "-m", "lab_ui"],
@@ -146,7 +144,7 @@ def address(lab: Lab1) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=15) == 0
+        assert process.wait(timeout=60) == 0
 
 
 def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:

@@ -34,7 +34,7 @@ from tests.chaos.services import DatabaseServer
 from tests.chaos.witness import Witness
 
 SETTLE_S = 60.0
-READY_S = 30.0
+READY_S = 90.0
 _SITE_DISK_BYTES = 48 << 20
 
 

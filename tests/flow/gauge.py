@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tests.flow.conftest import RunningBroker
 
 
-WAIT_S = 30.0
+WAIT_S = 60.0
 TOPIC = "hoshyar/v1/north/gauge-1/readings"
 NOW = WallClock().now() // SECOND * SECOND
 NETWORK = Network(

@@ -89,7 +89,7 @@ class Command:
             self.end()
 
 
-def gone(processes: list[psutil.Process], timeout_s: float = 30.0) -> list[str]:
+def gone(processes: list[psutil.Process], timeout_s: float = PATIENCE_S) -> list[str]:
     """Command lines of those that still live after a while: [] when nothing is left behind."""
     _, alive = psutil.wait_procs(processes, timeout=timeout_s)
     return [" ".join(process.cmdline()) for process in alive]
@@ -121,10 +121,12 @@ def parsed(text: str) -> Iterable[Metric]:
 
 def assert_measured(address: str, stage: str) -> None:
     """The stage answers with its own measures as OpenMetrics, and that it is well."""
-    with urllib.request.urlopen(address, timeout=10) as answer:
+    with urllib.request.urlopen(address, timeout=PATIENCE_S) as answer:
         families = [f.name for f in parsed(answer.read().decode())]
     named = {"lab_ui": "screens"}.get(stage, stage)
     assert families
     assert all(family.startswith(f"hoshyar_{named}_") for family in families), families
-    with urllib.request.urlopen(address.replace("/metrics", "/healthz"), timeout=10) as answer:
+    with urllib.request.urlopen(
+        address.replace("/metrics", "/healthz"), timeout=PATIENCE_S
+    ) as answer:
         assert json.load(answer)["ok"]

@@ -172,7 +172,7 @@ def test_an_alert_reaches_the_broker_once_it_is_there_and_a_kill_changes_nothing
         ("escalated", Level.RED),
     ]
     second.terminate()
-    _, log = second.communicate(timeout=30)
+    _, log = second.communicate(timeout=60)
     assert second.returncode == 0
     lines = [line for line in log.splitlines() if line.startswith(b"{")]
     assert [msgspec.json.decode(line)["change"] for line in lines][-1:] == ["escalated"]
@@ -181,7 +181,7 @@ def test_an_alert_reaches_the_broker_once_it_is_there_and_a_kill_changes_nothing
 def test_a_stage_without_a_database_address_says_so_in_one_line(processes: Stages) -> None:
     processes.environment["HOSHYAR_DSN"] = ""
     stage = processes.start("alerts")
-    _, log = stage.communicate(timeout=30)
+    _, log = stage.communicate(timeout=60)
     assert stage.returncode == 2
     assert log.decode().splitlines() == [
         "alerts: HOSHYAR_DSN is empty: start with `hoshyar up`, or name a PostgreSQL database"

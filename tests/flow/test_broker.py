@@ -11,7 +11,7 @@ from pathlib import Path
 from hoshyar import broker
 from records.ports import free_port
 
-WAIT_S = 20.0
+WAIT_S = 60.0
 COMMAND = (sys.executable, "-m", "hoshyar.broker")
 
 

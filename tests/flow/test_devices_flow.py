@@ -21,7 +21,7 @@ from records.ports import free_port
 from tests.flow.conftest import RunningBroker
 
 HOST = "127.0.0.1"
-PATIENCE_S = 40.0
+PATIENCE_S = 120.0
 
 
 class Children:

@@ -32,7 +32,7 @@ from tests.flow.gauge import environment, ingest, until
 if TYPE_CHECKING:
     from tests.flow.conftest import RunningBroker
 
-WAIT_S = 30.0
+WAIT_S = 60.0
 NOW = WallClock().now() // SECOND * SECOND
 NETWORK = Network(
     lab=(Lab(id="north"),),

@@ -28,7 +28,7 @@ from tests import needs
 from tests.databases import as_stage
 
 ROOT = Path(__file__).parents[2]
-WAIT_S = 30.0
+WAIT_S = 60.0
 TOPIC = "hoshyar/v1/north/gauge-1"
 NETWORK = Network(
     lab=(Lab(id="north"),),

@@ -25,7 +25,7 @@ from records.settings import TABLE
 from tests import needs
 
 ROOT = Path(__file__).parents[2]
-WAIT_S = 20.0
+WAIT_S = 60.0
 
 
 @dataclass(frozen=True)

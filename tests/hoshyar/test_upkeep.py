@@ -46,7 +46,7 @@ def run_until(service: Service, stop: threading.Event, done: Callable[[], bool])
     """Run the stage in a thread until something is so, then stop it."""
     thread = threading.Thread(target=service.run)
     thread.start()
-    until_s = time.monotonic() + 30
+    until_s = time.monotonic() + 60
     while not done() and time.monotonic() < until_s and thread.is_alive():
         time.sleep(0.02)
     stop.set()
@@ -208,5 +208,5 @@ def test_the_stage_is_light_and_stops_when_asked(dsn: str, db: Database) -> None
     while not stages.all(db) and time.monotonic() < until_s:
         time.sleep(0.05)
     process.terminate()
-    said, _ = process.communicate(timeout=30)
+    said, _ = process.communicate(timeout=60)
     assert (process.returncode, said.strip()) == (0, "[]")

@@ -13,15 +13,14 @@ import pytest
 from prometheus_client import Counter
 
 from records.errors import SettingsError
+from records.ports import free_port
 from records.settings import Listening, Settings
 from records.telemetry import Telemetry
 from tests.flow.running import parsed
 
 
 def free() -> Listening:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return Listening("127.0.0.1", int(probe.getsockname()[1]))
+    return Listening("127.0.0.1", free_port())
 
 
 @pytest.fixture
@@ -39,7 +38,7 @@ def telemetry(clock: list[float]) -> Iterator[tuple[Telemetry, Listening]]:
 
 def ask(address: Listening, path: str) -> tuple[int, str, str]:
     try:
-        with urllib.request.urlopen(f"{address}{path}", timeout=10) as answer:
+        with urllib.request.urlopen(f"{address}{path}", timeout=60) as answer:
             return answer.status, answer.headers["Content-Type"], answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:

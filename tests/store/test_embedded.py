@@ -140,7 +140,7 @@ def ask_for_ever(question: Callable[[], object]) -> None:
 
 
 def assert_gone(pid: int) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:
             os.kill(pid, 0)
@@ -156,7 +156,7 @@ def test_after_kill_9_of_the_server_itself_it_recovers(made: Path, server: Embed
         connection.execute("CREATE TABLE kept AS SELECT 1 AS n")
     assert server.pid
     os.kill(server.pid, signal.SIGKILL)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while server.pid and time.monotonic() < deadline:
         time.sleep(0.01)
     again = EmbeddedServer(made)

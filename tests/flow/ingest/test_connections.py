@@ -85,7 +85,7 @@ def test_an_acknowledgement_never_reaches_a_later_connection(broker: RunningBrok
 
 def test_a_publisher_returns_on_the_brokers_word_alone(broker: RunningBroker) -> None:
     settings = Settings.read({"HOSHYAR_BROKER": str(broker.address)})
-    publisher = Publisher(settings, "alerts", timeout_s=2.0)
+    publisher = Publisher(settings, "alerts", timeout_s=5.0)
     heard = subscribed(settings, "listener", "hoshyar/v1/north/alerts/#")
     connected(heard)
     topic = "hoshyar/v1/north/alerts/valley/river-flood"
