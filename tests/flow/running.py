@@ -126,7 +126,6 @@ def assert_measured(address: str, stage: str) -> None:
     named = {"lab_ui": "screens"}.get(stage, stage)
     assert families
     assert all(family.startswith(f"hoshyar_{named}_") for family in families), families
-    with urllib.request.urlopen(
-        address.replace("/metrics", "/healthz"), timeout=PATIENCE_S
-    ) as answer:
+    health = address.replace("/metrics", "/healthz")
+    with urllib.request.urlopen(health, timeout=PATIENCE_S) as answer:
         assert json.load(answer)["ok"]

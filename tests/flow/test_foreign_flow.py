@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import logging
 import queue
 import threading
 import time
@@ -185,8 +186,11 @@ def test_a_stop_stores_all_that_was_taken_in_since_the_broker_keeps_nothing_of_q
 ) -> None:
     foreign.save(db, [FLAT])
     stop, sent, commits = threading.Event(), 1500, count()
+    passed_on = threading.Semaphore(0)
     client = mqtt.Client(CallbackAPIVersion.VERSION2)
+    client.on_message = lambda *_: passed_on.release()
     client.connect(broker.address.host, broker.address.port)
+    client.subscribe("farm/gauge-1/up", 0)
     client.loop_start()
 
     def say(number: int) -> None:
@@ -199,7 +203,8 @@ def test_a_stop_stores_all_that_was_taken_in_since_the_broker_keeps_nothing_of_q
         else:
             for number in range(1, sent):
                 say(number)
-            time.sleep(1)  # until all of them stand at the socket of ingest
+            # Who hears them too has heard the last: all of them stand at the socket of ingest.
+            assert all(passed_on.acquire(timeout=WAIT_S) for _ in range(sent))
         return readings.commit(database, work)
 
     settings = Settings.read(environment(broker, dsn))
@@ -247,8 +252,9 @@ def test_data_between_a_restart_of_ingest_and_the_rebirth_become_rows(
 
 
 def test_a_feed_is_read_from_the_moment_it_is_imported_and_no_longer_once_removed(
-    broker: RunningBroker, dsn: str, db: Database
+    broker: RunningBroker, dsn: str, db: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO, "ingest.service")
     client = mqtt.Client(CallbackAPIVersion.VERSION2)
     client.connect(broker.address.host, broker.address.port)
     client.loop_start()
@@ -259,7 +265,7 @@ def test_a_feed_is_read_from_the_moment_it_is_imported_and_no_longer_once_remove
 
     at = NOW / SECOND
     with ingest(broker, dsn):
-        until(lambda: running(db), "ingest")
+        until(lambda: subscribed(db), "ingest")
         foreign.save(db, [FLAT])
         until(lambda: said(say, db, t=at - 9, level_cm=150), "the subscription")
         say("gauge-1", t=at - 8, level_cm=175)
@@ -274,8 +280,9 @@ def test_a_feed_is_read_from_the_moment_it_is_imported_and_no_longer_once_remove
             ("farm/gauge-9/up", Reason.UNKNOWN_DEVICE),
             ("farm/gauge-1/up", Reason.UNKNOWN_QUANTITY),
         }  # fmt: skip
+        caplog.clear()
         foreign.remove(db, "farm")
-        time.sleep(1)
+        until(lambda: "registry version" in caplog.text, "its removal")
         say("gauge-1", t=at - 4, level_cm=154)
     assert rows(db, 1) == wanted
     client.disconnect()
@@ -328,14 +335,7 @@ def said(say: Any, db: Database, **fields: Any) -> bool:
     return bool(rows(db, 1))
 
 
-def running(db: Database) -> bool:
+def subscribed(db: Database) -> bool:
+    """True when ingest says that it runs: its broker has granted what it knew at the start."""
     found: bool = db.run("SELECT exists (SELECT FROM stage WHERE state = 'running')")[0][0]
     return found
-
-
-def subscribed(db: Database) -> bool:
-    """True when ingest runs: it subscribes to what it knew at the start with its connection."""
-    if not running(db):
-        return False
-    time.sleep(0.3)
-    return True
