@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import sys
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,6 +22,7 @@ from records.errors import InputError
 from records.network import DetectorChoice
 from records.readings import ReadingBatch
 from records.settings import Secret
+from records.table import Table
 from records.times import DAY, SECOND
 from store import asof, jobs, registry, trained
 from store.connection import Database
@@ -203,7 +203,8 @@ def _question(
         rows=rows,
         events=tuple(s for s in spans if first_at < s.begins_at <= last_at),
         past=tuple(s for s in spans if s.begins_at <= first_at),
-        spells=tuple(spells),
+        # A score that looks ahead is a chance.
+        spells=tuple(spells) if "horizon_s" in params else None,
         # What is said in the last quarter of the horizon comes too late to be of use.
         rules=Rules(ahead=ahead, grace=-ahead // 4, period=period),
         budget_per_year=budget_per_year,
@@ -213,12 +214,9 @@ def _question(
 
 
 def _events(path: Path) -> list[Span]:
-    try:
-        with path.open(newline="") as file:
-            rows = list(csv.DictReader(file))
-        return [Span("", times.parse(r["begins_at"]), times.parse(r["ends_at"])) for r in rows]
-    except (OSError, KeyError, ValueError) as error:
-        raise InputError(f"{path}: give it the columns begins_at and ends_at ({error})") from None
+    with Table(path, ("begins_at", "ends_at")) as table:
+        begins, ends = table.columns["begins_at"], table.columns["ends_at"]
+        return [Span("", times.parse(row[begins]), times.parse(row[ends])) for row in table]
 
 
 def _need_unseen(first_at: int, models: Sequence[Model]) -> None:

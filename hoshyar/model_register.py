@@ -26,6 +26,11 @@ def promote(data: Path | None, label: str, person: str, note: str, despite: Sequ
 
     despite  words of objections that this person overrules. Raises InputError with all others.
     """
+    for word in set(despite) - promotion.OVERRULED:
+        can = " and ".join(sorted(promotion.OVERRULED))
+        raise InputError(f"--despite {word!r}: only {can} can be overruled")
+    if not person.strip():
+        raise InputError("--person: say who does it")
     settings, _ = read_settings(data)
     now_at = WallClock().now()
     with opened(data) as db:
@@ -44,7 +49,7 @@ def promote(data: Path | None, label: str, person: str, note: str, despite: Sequ
         note = f"{note} (despite {overruled})".strip() if overruled else note
         if first is None:
             trained.say(db, model.number, "proposed", person, note, now_at)
-        elif first == person:
+        elif first.strip().casefold() == person.strip().casefold():
             raise InputError(f"{person} has proposed {model.label}: somebody else must confirm it")
         else:
             trained.promote(db, model, person, note, now_at)

@@ -27,9 +27,9 @@ from models.detector import Watched
 from records.errors import ArtefactRefused
 from records.network import Record
 from records.settings import Secret
+from store.trained import MOST_BYTES
 
 MAGIC = b"hoshyar model 1\n"
-MOST_BYTES = 64_000_000
 LEAST_KEY_BYTES = 32
 LIBRARIES = ("numpy", "scikit-learn", "skops")
 # Pinned: what a model of ours is made of, and nothing else, however harmless it looks.
@@ -137,9 +137,7 @@ def _need_small(archive: zipfile.ZipFile) -> None:
 
 def _body(data: bytes, key: Secret) -> bytes:
     if len(data) > MOST_BYTES:
-        raise ArtefactRefused(
-            f"the model has {len(data)} bytes, and at most {MOST_BYTES} are taken"
-        )
+        raise ArtefactRefused(f"the model is too large: at most {MOST_BYTES} bytes are taken")
     if not data.startswith(MAGIC):
         kind = "a pickle, which is never opened" if data[:1] == b"\x80" else "no model of Hoshyar's"
         raise ArtefactRefused(f"this is {kind}: train one with `hoshyar model train`")

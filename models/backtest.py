@@ -61,14 +61,15 @@ class Question:
 
     events       of the time judged, measured times (us); station ""
     past         events known before it, for the nulls
-    spells       when it was so, not joined to events: what a chance within `ahead` is held to
+    spells       when it was so, not joined to events: what a chance within `ahead` is held to;
+                 None where the score is no chance
     first, last  the time judged (us)
     """
 
     rows: ReadingBatch
     events: tuple[Span, ...]
     past: tuple[Span, ...]
-    spells: tuple[Span, ...]
+    spells: tuple[Span, ...] | None
     rules: Rules
     budget_per_year: float
     first_at: int
@@ -201,7 +202,7 @@ def _chances(part: Arrived, asked: Question) -> dict[str, Any]:
     """Figures of the score as a chance that an event stands within `ahead`."""
     known = ~np.isnan(part.score)
     at, chance = part.measured_at[known], part.score[known]
-    if not len(at) or chance.min() < 0 or chance.max() > 1:
+    if asked.spells is None or not len(at):
         return {}
     happened = _stands(asked.spells, at, asked.rules.ahead)
     now = _stands(asked.spells, at, 0)

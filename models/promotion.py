@@ -11,6 +11,7 @@ from records.times import DAY
 from store.trained import Backtest, Step
 
 SHADOW_LEAST = DAY
+OVERRULED = frozenset({"few-events", "shadow"})
 
 
 @dataclass(frozen=True, slots=True)

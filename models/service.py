@@ -53,7 +53,7 @@ class Follower:
 
     scenario  True: time is the store's scenario clock, and rows wait until it has reached them
     clock     the machine's time, for signs of life and, without a scenario, for decisions
-    key       what trained models are signed with
+    key       gives what trained models are signed with: the first training makes it
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Follower:
         scenario: bool,
         clock: Clock,
         measures: Measures | None = None,
-        key: Secret = Secret(""),  # noqa: B008 - frozen
+        key: Callable[[], Secret] = lambda: Secret(""),
     ) -> None:
         self._db = db
         self._scenario = scenario
@@ -131,7 +131,7 @@ class Follower:
 
     def _trained(self) -> list[AtWork]:
         """The trained models; `refused` says which others there are, and why."""
-        models, self.refused = loaded(self._db, self._registry.network, self._key)
+        models, self.refused = loaded(self._db, self._registry.network, self._key())
         for complaint in self.refused:
             log.error("%s", complaint)
         self._measures.refused(len(self.refused))
@@ -244,7 +244,7 @@ def watch(settings: Settings, stopped: threading.Event, clock: Clock | None = No
                     scenario=settings.clock == "scenario",
                     clock=clock or WallClock(),
                     measures=measures,
-                    key=model_key(settings),
+                    key=partial(model_key, settings),
                 )
                 _follow(db, follower, stopped, clock or WallClock(), worked, telemetry)
         except StoreUnavailable as error:

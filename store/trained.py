@@ -18,6 +18,7 @@ from records.times import from_datetime, to_datetime
 from store.connection import Database
 
 State = Literal["shadow", "live", "retired"]
+MOST_BYTES = 64_000_000
 # Any fixed number: who changes models takes turns.
 _TURN = 0x6D6F6465
 
@@ -137,8 +138,10 @@ def promoted_before(db: Database, model: Model) -> list[Model]:
 
 
 def artefact(db: Database, number: int) -> bytes:
-    """The bytes that `add` was given."""
-    ((found,),) = db.run("SELECT artefact FROM model WHERE number = %s", (number,))
+    """The bytes that `add` was given; of more than MOST_BYTES one more, so that it is seen."""
+    ((found,),) = db.run(
+        "SELECT substring(artefact FOR %s) FROM model WHERE number = %s", (MOST_BYTES + 1, number)
+    )
     return bytes(found)
 
 

@@ -83,7 +83,11 @@ def test_from_readings_to_a_model_that_warns_and_back(run: Run, dsn: str, data: 
     shadow(dsn, NAME)
     despite = ("--despite", "few-events")
     assert run("promote", NAME, "--person", "li", *despite)["state"] == "shadow"
-    assert "somebody else" in run("promote", NAME, "--person", "li", *despite, fails=2)
+    for same_person in ("li", " Li"):
+        assert "somebody else" in run("promote", NAME, "--person", same_person, *despite, fails=2)
+    assert "say who" in run("promote", NAME, "--person", " ", *despite, fails=2)
+    said = run("promote", NAME, "--person", "sara", "--despite", "all", fails=2)
+    assert "only few-events and shadow can be overruled" in said
     assert run("promote", NAME, "--person", "sara", *despite)["state"] == "live"
 
     same = train(run)
@@ -113,6 +117,22 @@ def test_a_model_is_judged_only_on_what_it_has_not_seen(run: Run) -> None:
     said = run("evaluate", label, "--from", text(FIT_UNTIL - DAY), fails=2)
     assert "was trained on readings until" in said
     assert run("list", "--jobs")[0]["task"] == "train"
+
+
+def test_a_score_that_is_no_chance_is_not_held_to_what_happened(run: Run, tmp_path: Path) -> None:
+    stations = ("--station", "upper", "--station", "lower")
+    window = ("--from", text(START), "--until", text(FIT_UNTIL))
+    label = run("train", "plant-state", *stations, *window, "--person", "sara")["label"]
+    events = tmp_path / "events.csv"
+    events.write_text(
+        f"\ufeffbegins_at,ends_at\n{text(FIT_UNTIL + DAY)},{text(FIT_UNTIL + 2 * DAY)}\n"
+    )
+    judged = run("evaluate", label, "--events", str(events))["backtest"]
+    assert judged["events"] == 1
+    assert "brier_skill" not in judged
+    events.write_text("from,to\n")
+    said = run("evaluate", label, "--events", str(events), fails=2)
+    assert "has no column 'begins_at' in its first line (there is: 'from', 'to')" in said
 
 
 def test_each_event_can_be_judged_by_what_the_rest_teaches(run: Run) -> None:

@@ -19,11 +19,12 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import LinearRegression
 
 from models import artefacts
-from models.artefacts import LIBRARIES, MAGIC, MOST_BYTES, About, Part, libraries, seal, unseal
+from models.artefacts import LIBRARIES, MAGIC, About, Part, libraries, seal, unseal
 from models.detector import Watched
 from models.parts import put_together, taken_apart
 from records.errors import ArtefactRefused
 from records.settings import Secret
+from store.trained import MOST_BYTES
 
 KEY = Secret("k" * 43)
 RECIPE = "hoshyar model train flood-forecast --target gauge"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 import pytest
 
-from models.artefacts import MOST_BYTES, libraries
+from models.artefacts import libraries
 from models.learned import sealed
 from models.measures import Measures
 from models.service import Follower
@@ -22,7 +22,7 @@ from records.times import DAY, SECOND
 from store import readings, registry, trained, warnings, watched
 from store.connection import Database, connect
 from store.readings import Commit
-from store.trained import Model, Origin
+from store.trained import MOST_BYTES, Model, Origin
 from tests.databases import as_stage
 from tests.models.test_artefacts import ABOUT, GIVEN, signed
 from tests.models.test_training import (
@@ -84,7 +84,7 @@ def follow(dsn: str, db: Database, telemetry: Telemetry) -> Follower:
     with connect(as_stage(dsn, "models"), stage="models") as stage:
         clock = ScenarioClock(START + DAYS * DAY)
         follower = Follower(
-            stage, scenario=False, clock=clock, measures=Measures(telemetry), key=KEY
+            stage, scenario=False, clock=clock, measures=Measures(telemetry), key=lambda: KEY
         )
         while follower.step():
             pass
@@ -172,7 +172,20 @@ def test_without_its_key_a_stage_goes_on_with_what_detectors_learn(
 ) -> None:
     model = live(db, good)
     with connect(as_stage(dsn, "models"), stage="models") as stage:
-        follower = Follower(stage, scenario=False, clock=ScenarioClock(BEGIN), key=Secret(""))
+        follower = Follower(stage, scenario=False, clock=ScenarioClock(BEGIN))
     (complaint,) = follower.refused
     assert complaint.startswith(f"{model.label} is refused: there is no key")
     assert complaint.endswith("what the detector learns itself goes on")
+
+
+def test_a_key_that_the_first_training_makes_is_known_to_a_stage_that_runs(
+    dsn: str, db: Database, good: bytes
+) -> None:
+    key = Secret("")
+    with connect(as_stage(dsn, "models"), stage="models") as stage:
+        follower = Follower(stage, scenario=False, clock=ScenarioClock(BEGIN), key=lambda: key)
+        follower.step()
+        key = KEY
+        live(db, good)
+        follower.step()
+    assert follower.refused == []

@@ -47,6 +47,13 @@ def test_a_new_version_is_in_shadow_and_keeps_its_bytes(db: Database) -> None:
     assert trained.live(db, NAME) is None
 
 
+def test_of_an_artefact_that_is_too_large_no_more_is_read_than_shows_it(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trained, "MOST_BYTES", 3)
+    assert trained.artefact(db, added(db, b"12345").number) == b"1234"
+
+
 def test_a_label_names_a_version_or_the_newest(db: Database) -> None:
     first, second = added(db), added(db)
     assert trained.find(db, NAME) == second
