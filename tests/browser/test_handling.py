@@ -15,7 +15,7 @@ from store import incidents, warnings
 from store.connection import Database
 
 pytestmark = pytest.mark.browser
-PATIENCE_MS = 60_000
+PATIENCE_MS = 120_000
 
 
 class Lab(Protocol):

@@ -18,7 +18,7 @@ from store import incidents, stages
 from store.connection import Database
 
 pytestmark = pytest.mark.browser
-PATIENCE_MS = 60_000
+PATIENCE_MS = 120_000
 AREAS = {"en": "Long valley", "ur": "لمبی وادی", "zh": "长谷"}
 LAKES = {"en": "High lake", "ur": "اونچی جھیل", "zh": "高湖"}
 

@@ -33,7 +33,7 @@ from tests.chaos.schedule import LAB, Fault, Schedule
 from tests.chaos.services import DatabaseServer
 from tests.chaos.witness import Witness
 
-SETTLE_S = 60.0
+SETTLE_S = 150.0
 READY_S = 90.0
 _SITE_DISK_BYTES = 48 << 20
 
