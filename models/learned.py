@@ -24,7 +24,7 @@ from models.joint import Joint, Recording
 from models.parts import put_together, taken_apart
 from models.runner import Runner
 from models.tenths import Tenths
-from records.errors import ArtefactRefused
+from records.errors import ArtefactRefused, SettingsError
 from records.levels import Level
 from records.settings import Secret
 from records.times import DAY, SECOND
@@ -146,10 +146,19 @@ def opened(data: bytes, key: Secret) -> Learned:
             f"the model was made by version {about.version} of {about.detector} (here:"
             f" {kind.version}): train it again with `{about.recipe}`"
         )
-    model = put_together(kind.learns, about.model, parts)
-    binding = Binding(make(about.detector, about.params), about.watched)
-    learned = Learned(binding, model, Tenths(about.tenths))
-    _need_golden(learned, about, parts)
+    try:
+        model = put_together(kind.learns, about.model, parts)
+        binding = Binding(make(about.detector, about.params), about.watched)
+        learned = Learned(binding, model, Tenths(about.tenths))
+        _need_golden(learned, about, parts)
+    except SettingsError:
+        raise
+    except Exception as error:
+        # Whatever a part that is missing or misshapen leads to: no stage may end by it.
+        raise ArtefactRefused(
+            f"the model can't be used here ({type(error).__name__}: {error}): train it again with"
+            f" `{about.recipe}`"
+        ) from error
     return learned
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from models.artefacts import seal, unseal
 from models.backtest import Question, arrived, backtest, exceedances
 from models.evaluation.spans import Rules
 from models.joint import Joint
@@ -108,6 +109,14 @@ def test_what_scores_otherwise_than_where_it_was_trained_is_refused(
     monkeypatch.setattr(kind, "judge", shifted)
     with pytest.raises(ArtefactRefused, match=r"other scores.*train it again with `hoshyar model"):
         opened(artefact, KEY)
+
+
+@pytest.mark.parametrize("part", ["golden-score", "part-0"])
+def test_a_signed_model_that_lacks_a_part_is_refused(artefact: bytes, part: str) -> None:
+    about, parts = unseal(artefact, KEY)
+    del parts[part]
+    with pytest.raises(ArtefactRefused, match=r"train it again with `hoshyar model train x`|built"):
+        opened(seal(about, parts, KEY), KEY)
 
 
 def test_a_model_of_another_version_of_its_detector_is_refused(
