@@ -26,8 +26,8 @@ _NARROW = (_BACK + _CELLS_AN_HOUR * np.arange(_NODES)[:, None] == -1) | (
     _BACK + _CELLS_AN_HOUR * np.arange(_NODES)[:, None] == -2
 )
 _RING = -int(_BACK.min()) + 1
-# After a gap of so many cells (half an hour) somebody may have moved the gauge.
-_LONG_GAP = 6
+# After a gap of so many cells (an hour) the cubic is worth nothing any more.
+_LONG_GAP = 12
 
 
 def slots() -> dict[str, Slot]:
@@ -55,7 +55,12 @@ def predicted(at: NDArray[np.intp], measured_at: NDArray[np.int64], state: State
         renewed = at[stale]
         state["tide_cubic"][renewed] = _cubic(renewed, cell[stale], state)
         state["tide_cubic_cell"][renewed] = cell[stale]
-    hours = (measured_at - cell * CELL) / HOUR
+    return extrapolated(at, measured_at, state)
+
+
+def extrapolated(at: NDArray[np.intp], measured_at: NDArray[np.int64], state: State) -> Floats:
+    """The tide by the cubic that `predicted` made last, however long ago; NaN where it had none."""
+    hours = (measured_at - state["tide_cubic_cell"][at] * CELL) / HOUR
     cubic = state["tide_cubic"][at]
     tide: Floats = cubic[:, 0] + hours * (cubic[:, 1] + hours * (cubic[:, 2] + hours * cubic[:, 3]))
     return tide

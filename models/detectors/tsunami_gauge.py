@@ -44,6 +44,9 @@ _NOISE = Noise(memories_s=(7200.0, 86400.0), least=0.005)
 # Three-hour peaks of a Gaussian sea in units of its noise, until the gauge has shown its own.
 _TAIL = Tail(block=3 * HOUR, mean=2.6, variance=0.16)
 _ALARMED = 10.0  # how much slower the noise is learned while waves run
+# So much of the limit off the tide is no noise to learn from, once the noise is known: a wave must
+# not raise the limit that its second crest is held against.
+_WAVE, _KNOWN_S = 0.4, 7200.0
 _ARTEFACT = 15 * MINUTE  # a jump that lasts longer is a new datum
 # A jump goes on trial where the move before it was so much smaller; then the residual may be off
 # either side of it by so much of the limit.
@@ -51,7 +54,8 @@ _LONE, _FLAT = 0.3, 0.6
 _SHORT = 5 * MINUTE  # after so long by the whole limit: few waves are flat that long
 _LOST = 3 * HOUR  # off the tide for longer: the tide must be learned anew
 _FRESH_S = 900.0  # residuals further back don't confirm a new one
-_SLOW_S = 210.0  # readings further apart need no second one: the jump rule still holds
+_GAP_S = 600.0  # after longer ones the tide goes on from whatever is read
+_SLOW_S = 110.0  # readings further apart need no second one: the jump rule still holds
 
 
 class TsunamiGauge(Detector):
@@ -75,7 +79,10 @@ class TsunamiGauge(Detector):
         "(clipped mean magnitude, larger of 2 h and 24 h), and over what a Gumbel fit to its "
         "3-hour peaks allows once a year; red: ten times that. A jump is held to be a spike or a "
         "new datum for as long as the residual stays at either side of it, up to 15 minutes. "
-        "Cold start 6 h; blind for 2 h after a gap of half an hour. Can't tell seiches and "
+        "Cold start 6 h; blind for 2 h after a gap of an hour, and the first reading after one of "
+        "ten minutes is never judged. Readings 2 minutes apart or more need no second one; every "
+        "5 or 6 minutes a lone crest still looks like a spike, so that a quarter of waves are seen "
+        "10 to 50 minutes late. Can't tell seiches and "
         "meteotsunamis that begin within one wave from tsunamis; a bore followed by flat water "
         "would be taken for a new datum; slower than 7 minutes it says nothing. Null: the plain "
         "residual over 5 cm, which spikes and datum steps trigger."
@@ -118,12 +125,12 @@ class TsunamiGauge(Detector):
 
     def step(self, rows: Rows, state: State, fixed: Fixed) -> Scores:
         at, measured_at = rows.at, rows.measured_at
-        expected = tide.predicted(at, measured_at, state)
-        expected[tide.recent(at, state) < 4] = np.nan
+        expected = _expected(rows, state)
         noise = _NOISE.deviation(at, state)
         factor = np.maximum(self.sigmas, _TAIL.limit(at, self.budget_per_year, state))
         limit = np.maximum(self.floor, factor * noise)
-        residual, datum = _without_artefacts(rows, rows.value - expected, limit, state)
+        off_tide = rows.value - expected
+        residual, datum = _without_artefacts(rows, off_tide, limit, state)
         peak = _confirmed(rows, np.abs(residual), state)
         state["residual"][at], state["limit"][at] = residual, limit
         # What one reading alone says counts for the tide as the limit at most.
@@ -135,7 +142,9 @@ class TsunamiGauge(Detector):
         p_value = _TAIL.chance(at, in_noise, state)
         score = peak / limit
         quiet = self._quiet(rows, score, state)
-        _NOISE.learn(at, rows.gap_s, residual, np.where(quiet, 1.0, _ALARMED), state)
+        known = state["noise_learned_s"][at] > _KNOWN_S
+        wave = ~quiet | (known & (np.abs(off_tide) > _WAVE * limit))
+        _NOISE.learn(at, rows.gap_s, residual, np.where(wave, _ALARMED, 1.0), state)
         _TAIL.learn(at, measured_at, in_noise, quiet, state)
         return Scores(score, p_value)
 
@@ -159,6 +168,24 @@ class TsunamiGauge(Detector):
         state["alarmed_until"][rows.at] = until
         quiet: NDArray[np.bool_] = rows.measured_at >= until
         return quiet
+
+
+def _expected(rows: Rows, state: State) -> Floats:
+    """The tide; NaN while too little is known of the last half hour, and right after a gap.
+
+    After a gap the tide goes on from the first reading, which is not judged: it was extrapolated
+    too far, and the gauge may have been moved.
+    """
+    before = tide.extrapolated(rows.at, rows.measured_at, state)
+    expected = tide.predicted(rows.at, rows.measured_at, state)
+    gap = rows.gap_s > _GAP_S
+    if gap.any():
+        at, known = rows.at[gap], np.isfinite(expected[gap])
+        by = rows.value[gap] - np.where(known, expected[gap], before[gap])
+        tide.shift(at, np.nan_to_num(by), state)
+        state["before"][at], state["jump"][at] = 0.0, np.nan
+    expected[gap | (tide.recent(rows.at, state) < 4)] = np.nan
+    return expected
 
 
 def _without_artefacts(

@@ -80,7 +80,7 @@ def semidiurnal(times: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.asarray(1.2 * np.cos(2 * np.pi * (times - START) / (12.42 * HOUR)))
 
 
-@pytest.mark.parametrize(("gap_min", "known"), [(20, True), (40, False)])
+@pytest.mark.parametrize(("gap_min", "known"), [(20, True), (50, True), (70, False)])
 def test_what_was_before_a_long_gap_does_not_count(gap_min: int, known: bool) -> None:
     times = np.r_[minutes(0, 3000), minutes(3000 + gap_min, 3020 + gap_min)]
     state = told(times, semidiurnal(times))
