@@ -43,6 +43,7 @@ def watched(series: Series) -> Watched:
             yellow=convert(limits.yellow), orange=convert(limits.orange), red=convert(limits.red)
         ),
         station=series.station,
+        converts=(factor, offset),
     )
 
 

@@ -32,7 +32,8 @@ class Watched(Record, frozen=True):
     """A series as a detector sees it: values and thresholds in the quantity's canonical unit.
 
     `quantity` and `unit` are "" where nobody said what the series measures; `station` is "" where
-    there is no network (`detect`).
+    there is no network (`detect`). `converts` is the factor and offset to the canonical unit from
+    the one that the series is written in, in which people give limits as parameters.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Watched(Record, frozen=True):
     interval_s: float | None = None
     thresholds: Thresholds = Thresholds()
     station: str = ""
+    converts: tuple[float, float] = (1.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,8 @@ def column(name: str) -> Column:
         factor, offset = conversion(unit, known.unit)
     except BadMessage as error:
         raise InputError(f"series {name!r}: {error}") from None
-    return Column(name, Watched(id=id_, quantity=said, unit=known.unit), factor, offset)
+    seen = Watched(id=id_, quantity=said, unit=known.unit, converts=(factor, offset))
+    return Column(name, seen, factor, offset)
 
 
 def read(path: Path) -> SeriesFile:

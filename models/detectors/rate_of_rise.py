@@ -48,8 +48,9 @@ class RateOfRise(Detector):
 
     budget_per_year  days a year on which orange may be reached; yellow four times, red a tenth
     window_s         time over which the slope is fitted (weights fall by 1/e)
-    least            a rise within the window that is no hazard whatever the past: m for levels,
-                     share of the mean flow for discharge; None: 0.1 m, half the mean flow
+    least            a rise within the window that is no hazard whatever the past: for levels in the
+                     unit that the series is written in, for discharge a share of the mean flow;
+                     None: 0.1 m, half the mean flow
     cold_start_s     history of a series before it can warn
     hold_s           how long the rise must be slower before the warning is over
     """
@@ -98,11 +99,15 @@ class RateOfRise(Detector):
         }
 
     def fixed(self, watched: Sequence[Watched]) -> Fixed:
-        usual = [_LEAST.get(w.quantity, 0.0) if self.least is None else self.least for w in watched]
         return {
-            "least": np.array(usual, np.float64),
+            "least": np.array([self._least(w) for w in watched], np.float64),
             "of_mean": np.array([w.quantity == "discharge" for w in watched], np.bool_),
         }
+
+    def _least(self, watched: Watched) -> float:
+        if self.least is None:
+            return _LEAST.get(watched.quantity, 0.0)
+        return self.least * (1.0 if watched.quantity == "discharge" else watched.converts[0])
 
     def limits(self, watched: Sequence[Watched]) -> Limits:
         orange = -math.log10(self.budget_per_year)

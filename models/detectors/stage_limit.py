@@ -23,7 +23,6 @@ from models.detector import (
     rounded,
 )
 from records.levels import Hazard
-from records.network import Thresholds
 from records.statements import Phrase
 
 OVER_LIMIT = "The {quantity} is {value} {unit}, over the limit of {limit} {unit}."
@@ -33,7 +32,7 @@ FALLING = "The {quantity} has fallen to {value} {unit} but is still over a lower
 class StageLimit(Detector):
     """Warns when `needed` of the last `of` readings are at or over a limit.
 
-    yellow, orange, red  limits in the canonical unit (m, m3/s); all None: those of the series
+    yellow, orange, red  limits in the unit that the series is written in; all None: its thresholds
     hysteresis           how far (same unit) a reading falls below a limit before it is over;
                          None: a fifth of the distance to the neighbouring limit
     memory_s             older readings do not count among the last `of`
@@ -86,7 +85,9 @@ class StageLimit(Detector):
 
     def limits(self, watched: Sequence[Watched]) -> Limits:
         up = np.array([self._limits_of(w) for w in watched]).reshape(-1, 3)
-        return Limits(up, up - np.array([self._bands(row) for row in up]).reshape(-1, 3))
+        pairs = zip(up, watched, strict=True)
+        bands = [self._bands(row, w.converts[0]) for row, w in pairs]
+        return Limits(up, up - np.array(bands).reshape(-1, 3))
 
     def step(self, rows: Rows, state: State, fixed: Fixed) -> Scores:
         last = np.empty((len(rows), self.of))
@@ -110,17 +111,21 @@ class StageLimit(Detector):
         return Said(Phrase(text=text, values=values), evidence_of(crossing))
 
     def _thresholds(self, watched: Watched) -> tuple[float | None, float | None, float | None]:
-        given = Thresholds(yellow=self.yellow, orange=self.orange, red=self.red)
-        used = watched.thresholds if given == Thresholds() else given
-        return used.yellow, used.orange, used.red
+        given = (self.yellow, self.orange, self.red)
+        if given == (None, None, None):
+            own = watched.thresholds
+            return own.yellow, own.orange, own.red
+        factor, offset = watched.converts
+        yellow, orange, red = (None if g is None else g * factor + offset for g in given)
+        return yellow, orange, red
 
     def _limits_of(self, watched: Watched) -> list[float]:
         return [np.inf if limit is None else limit for limit in self._thresholds(watched)]
 
-    def _bands(self, up: Floats) -> list[float]:
+    def _bands(self, up: Floats, factor: float) -> list[float]:
         """How far below each limit the level is kept."""
         if self.hysteresis is not None:
-            return [self.hysteresis] * 3
+            return [self.hysteresis * factor] * 3
         known = up[np.isfinite(up)]
         steps = np.diff(known)
         if not len(steps):

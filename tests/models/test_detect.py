@@ -56,7 +56,7 @@ def test_a_wide_file_gives_the_same(tmp_path: Path) -> None:
 
 def test_other_units_are_converted(tmp_path: Path) -> None:
     text = "measured_at,a:stage:cm\n2020-01-01T00:00:00Z,250\n2020-01-01T00:01:00Z,260\n"
-    lines = written(tmp_path, text, **ORANGE).splitlines()
+    lines = written(tmp_path, text, orange="200", hysteresis="10").splitlines()
     assert lines[2] == f"a:stage:cm,2020-01-01T00:01:00Z,2.5,,orange,{OVER}"
 
 
@@ -73,6 +73,30 @@ def test_a_level_may_be_counted_from_any_datum(tmp_path: Path, quantity: str, le
     )
     lines = written(tmp_path, text, "robust-level", cold_start_s="0").splitlines()
     assert lines[-1].split(",")[2]
+
+
+def test_a_limit_is_in_the_unit_of_each_series(tmp_path: Path) -> None:
+    """Two gauges that read the same number: over the limit, each in its own unit."""
+    names = ("a:stage:m", "b:stage:[ft_i]", "c:discharge:[cft_i]/s")
+    rows = [f"{n},2020-01-01T00:0{i}:00Z,{v}\n" for n in names for i, v in enumerate((26, 25, 18))]
+    text = "series,measured_at,value\n" + "".join(rows)
+    out = written(tmp_path, text, orange="20", hysteresis="5").splitlines()[1:]
+    levels = {name: [line.split(",")[4] for line in out if line.startswith(name)] for name in names}
+    assert all(said == ["green", "orange", "orange"] for said in levels.values())
+
+
+def test_the_least_rise_is_in_the_unit_of_the_series(tmp_path: Path) -> None:
+    """A rise of 2 m in three hours after twelve still days."""
+    hours = range(12 * 24 + 6)
+    stage = [1.0 + 0.7 * max(h - 12 * 24, 0) for h in hours]
+    begins = "2020-01-{:02d}T{:02d}:00:00Z"
+    for unit, size in (("m", 1.0), ("cm", 0.01)):
+        rows = (f"{begins.format(1 + h // 24, h % 24)},{stage[h] / size}\n" for h in hours)
+        text = f"measured_at,a:stage:{unit}\n" + "".join(rows)
+        out = written(tmp_path, text, name="rate-of-rise", least=repr(0.5 / size))
+        assert "orange" in out
+        still = written(tmp_path, text, name="rate-of-rise", least=repr(50.0 / size))
+        assert "orange" not in still
 
 
 def test_of_two_values_for_one_time_the_last_row_counts(tmp_path: Path) -> None:
