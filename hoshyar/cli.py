@@ -151,13 +151,9 @@ def quarantine_list(
 ) -> None:
     """List the newest messages in quarantine, with their reasons."""
     from hoshyar import quarantined
-    from store.quarantine import Choice
 
-    found = (
-        quarantined.counts(data)
-        if counts
-        else quarantined.found(data, limit, Choice(reason, device_id))
-    )
+    choice = quarantined.chosen(reason, device_id)
+    found = quarantined.counts(data) if counts else quarantined.found(data, limit, choice)
     if as_json:
         print(json.dumps(found, indent=2, ensure_ascii=False))
         return
@@ -205,9 +201,9 @@ def quarantine_rerun(
 ) -> None:
     """Take messages once more after the cause is mended; exit code 1 when some stay."""
     from hoshyar import quarantined
-    from store.quarantine import Choice
 
-    done = quarantined.rerun(data, Choice(reason, device_id, tuple(number or ())), person)
+    choice = quarantined.chosen(reason, device_id, tuple(number or ()))
+    done = quarantined.rerun(data, choice, person)
     if as_json:
         print(json.dumps(done, indent=2, ensure_ascii=False))
     else:

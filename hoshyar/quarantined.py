@@ -13,13 +13,20 @@ from ingest import reruns
 from ingest.checks import HISTORY
 from records import times
 from records.clock import WallClock
-from records.errors import InputError
+from records.errors import InputError, Reason
 from store import quarantine, readings, registry
 from store import reruns as stored
 from store.connection import Database
 from store.quarantine import Choice, Entry
 
 AT_ONCE = 500
+
+
+def chosen(reason: str, device: str, numbers: tuple[int, ...] = ()) -> Choice:
+    """Raises InputError for a reason that nothing is ever there for."""
+    if reason and reason not in set(Reason):
+        raise InputError(f"--reason {reason!r}: there are {', '.join(sorted(Reason))}")
+    return Choice(reason, device, numbers)
 
 
 def found(data: Path | None, limit: int, choice: Choice) -> list[dict[str, Any]]:

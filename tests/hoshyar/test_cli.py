@@ -205,6 +205,12 @@ def test_a_case_with_a_wrong_detector_is_refused_before_anything_starts(
     assert said in line
 
 
+@pytest.mark.parametrize("command", ["list", "rerun"])
+def test_a_reason_that_nothing_is_in_quarantine_for_is_said(command: str) -> None:
+    line = refused(hoshyar("quarantine", command, "--reason", "unknown devise"))
+    assert line.startswith("--reason 'unknown devise': there are bad sequence, bad topic, ")
+
+
 def test_detectors_are_listed_as_json() -> None:
     done = hoshyar("detectors", "--json")
     assert done.returncode == 0
