@@ -29,8 +29,8 @@ from tests.flow.running import until
 if TYPE_CHECKING:
     from tests.flow.conftest import RunningBroker
 
-CAP_PER_S = 150
-OFFERED_PER_S = 10 * CAP_PER_S
+OVERLOAD = 10
+OFFERED_PER_S = 1500
 OFFERED = 2 * OFFERED_PER_S
 NETWORK = Network(
     lab=(Lab(id="north"),),
@@ -100,30 +100,40 @@ def db(dsn: str) -> Iterator[Database]:
         yield database
 
 
+class Cap:
+    """Until it is lifted, a batch is stored when `OVERLOAD` times what is stored was offered."""
+
+    def __init__(self) -> None:
+        self.offered = 0
+        self.lifted = threading.Event()
+        self._stored = 0
+
+    def commit(self, db: Database, work: Commit) -> Committed:
+        while self.offered < OVERLOAD * self._stored and not self.lifted.wait(0.01):
+            pass
+        self._stored += len(work.readings)
+        return readings.commit(db, work)
+
+
 @pytest.fixture
-def lift(broker: RunningBroker, dsn: str, db: Database) -> Iterator[Callable[[], None]]:
-    """Ingest that stores `CAP_PER_S` until this is called."""
-    lifted, stop = threading.Event(), threading.Event()
-
-    def commit(database: Database, work: Commit) -> Committed:
-        lifted.wait(len(work.readings) / CAP_PER_S)
-        return readings.commit(database, work)
-
+def cap(broker: RunningBroker, dsn: str, db: Database) -> Iterator[Cap]:
+    """That of a running ingest."""
+    cap, stop = Cap(), threading.Event()
     settings = Settings.read({"HOSHYAR_BROKER": str(broker.address), "HOSHYAR_DSN": dsn})
-    thread = threading.Thread(target=Service(settings, stop, commit=commit).run)
+    thread = threading.Thread(target=Service(settings, stop, commit=cap.commit).run)
     thread.start()
     try:
         until(lambda: [s.state for s in stages.all(db)] == ["running"], "a running ingest")
-        yield lifted.set
+        yield cap
     finally:
-        lifted.set()
+        cap.lifted.set()
         stop.set()
-        thread.join(30)
+        thread.join(60)
 
 
 @pytest.mark.promise("R8")
 def test_at_ten_times_the_load_the_device_holds_the_rest_and_everything_is_stored_in_the_end(
-    broker: RunningBroker, db: Database, lift: Callable[[], None]
+    broker: RunningBroker, db: Database, cap: Cap
 ) -> None:
     gauge = Gauge(broker)
     try:
@@ -131,6 +141,7 @@ def test_at_ten_times_the_load_the_device_holds_the_rest_and_everything_is_store
         while (missing := OFFERED - gauge.firmware.next_seq) > 0:
             due = int((time.monotonic() - began_s) * OFFERED_PER_S) - gauge.firmware.next_seq
             gauge.turn(min(due, missing))
+            cap.offered = gauge.firmware.next_seq
         gauge.turns_until(lambda: gauge.firmware.receipted, "a receipt under load")
         # What a receipt covers is settled, and all else is still in the device.
         settled = readings.ledger(db)[1, 1]
@@ -139,7 +150,7 @@ def test_at_ten_times_the_load_the_device_holds_the_rest_and_everything_is_store
         held = gauge.buffer.held("gauge-1", 1, (0, OFFERED))
         assert merged([*gauge.firmware.receipted, *held]) == [(0, OFFERED - 1)]
         assert gauge.buffer.count("gauge-1") > OFFERED // 2
-        lift()
+        cap.lifted.set()
         gauge.turns_until(lambda: not gauge.buffer.count("gauge-1"), "an empty buffer")
         assert gauge.firmware.gone == []
     finally:
