@@ -27,16 +27,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     `scripts/test` gives the files to its processes in this order.
     """
-    files = dict.fromkeys(item.path for item in items)
-    places: dict[Path, float] = {}
+    files = dict.fromkeys(item.nodeid.partition("::")[0] for item in items)
+    places: dict[str, float] = {}
     for folders in (WAITING, COMPUTING):
         ordered = sorted(
-            (folders.index(folder), path)
-            for path in files
-            if (folder := path.relative_to(needs.ROOT / "tests").parts[0]) in folders
+            (folders.index(folder), file)
+            for file in files
+            if (folder := file.removeprefix("tests/").partition("/")[0]) in folders
         )
-        places |= {path: place / len(ordered) for place, (_, path) in enumerate(ordered)}
-    items.sort(key=lambda item: places.get(item.path, 1.0))
+        places |= {file: place / len(ordered) for place, (_, file) in enumerate(ordered)}
+    items.sort(key=lambda item: places.get(item.nodeid.partition("::")[0], 1.0))
 
 
 @pytest.fixture(scope="session")
