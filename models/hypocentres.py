@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from models.detector import Floats
 
 REACH_KM = 120.0  # hypocentres are looked for so far from a shaking station
-STEP_KM = 8.0
+STEP_KM = 4.0  # 8 cost a wave up to 0.9 s of misfit that was the grid's own
 DEPTHS_KM = (10.0, 35.0, 70.0, 120.0, 200.0)
 _KM_PER_DEGREE = 111.195
 
@@ -30,7 +30,7 @@ class Hypocentres:
         return Hypocentres(*(column[rows] for column in columns))
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=8)
 def around(stations: tuple[tuple[float, float], ...], shaking: frozenset[int]) -> Hypocentres:
     """All within REACH_KM of the stations (lat, lon) whose indices are in `shaking`.
 

@@ -23,6 +23,7 @@ CALM = "The signs of danger have ended."
 WINDOW_S = 60.0  # one wave crosses the stations within this
 MEMORY_S = 900.0
 RATE_S = 300.0  # how far back a station's own rate looks
+STRANGE_S = 120.0  # an onset of this minute that is no part of the wave counts as one in so long
 USUAL_RATE = 1 / 3600.0  # of a station of which nothing is known, 1/s
 ONE_ONSET_S = 3.0  # axes of one station begin together
 AGAIN_S = 30.0  # so soon again it must be LOUDER (factor) to be another onset
@@ -153,7 +154,8 @@ def _wave(
         for s in recent
     ]
     newest = max(range(len(recent)), key=lambda i: recent[i].known_at)
-    return best(onsets, newest, places, needed=needed, chance_rate=1 / everyone)
+    strange = 1 / (len(places) * STRANGE_S)
+    return best(onsets, newest, places, needed=needed, chance_rate=strange)
 
 
 def _own_rate(shake: Shake, shakes: Sequence[Shake], now_s: float) -> float:

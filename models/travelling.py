@@ -21,7 +21,7 @@ from records.network import Record
 
 P_KM_PER_S = 6.5  # mean speed of the first wave within the crust
 DECAY = 2.0  # amplitude of the first second falls with distance to this power
-TIME_SD_S = 0.6  # of an onset about its travel time, near the source
+TIME_SD_S = 0.5  # of an onset about its travel time, near the source
 TIME_SD_PART = 0.04  # and more with the difference of travel times
 MOST_SDS = 2.5  # an onset further off is no part of the wave
 AMPLITUDE_SD = 0.25  # decades

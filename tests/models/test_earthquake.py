@@ -42,18 +42,17 @@ BEGIN_S = 1_000_000.0
 SOURCE = (16.85, -99.85)
 
 
-def travel_s(station: str) -> float:
-    return hypocentral_km(station) / 6.5
-
-
-def hypocentral_km(station: str) -> float:
+def hypocentral_km(station: str, source: tuple[float, float]) -> float:
     lat, lon = PLACES[station]
-    return float(np.hypot(great_circle_m(lat, lon, *SOURCE) / 1000, 20.0))
+    return float(np.hypot(great_circle_m(lat, lon, *source) / 1000, 20.0))
 
 
-def wave(*stations: str, gal_at_30_km: float = 3.0) -> dict[str, tuple[float, float]]:
-    """(onset in s, amplitude in Gal) at each station of a shock at 0 s below SOURCE."""
-    return {s: (travel_s(s), gal_at_30_km * (30.0 / hypocentral_km(s)) ** 2) for s in stations}
+def wave(
+    *stations: str, gal_at_30_km: float = 3.0, source: tuple[float, float] = SOURCE
+) -> dict[str, tuple[float, float]]:
+    """(onset in s, amplitude in Gal) at each station of a shock at 0 s, 20 km below `source`."""
+    km = {station: hypocentral_km(station, source) for station in stations}
+    return {s: (far / 6.5, gal_at_30_km * (30.0 / far) ** 2) for s, far in km.items()}
 
 
 def played(
@@ -139,6 +138,23 @@ def test_restless_stations_need_more_than_three() -> None:
     after = played(quake, before=before)
     assert levels(after)[2] < Level.ORANGE
     assert levels(after)[-1] == Level.ORANGE
+
+
+def test_one_that_shakes_by_itself_in_the_same_minute_makes_a_fourth_necessary() -> None:
+    """What shakes many stations at unrelated times shakes three of them in some wave's order."""
+    stranger = {"far": (-20.0, 2.0)}
+    said = played({**stranger, **wave("a", "b", "c", "d")})
+    assert levels(said)[-2] < Level.ORANGE
+    assert levels(said)[-1] == Level.ORANGE
+    assert "far" not in said[-1].stations
+
+
+@pytest.mark.parametrize("source", [(16.80, -99.87), (16.83, -99.83), (16.90, -99.80)])
+def test_the_grid_of_sources_adds_little_to_the_misfit_of_a_wave(
+    source: tuple[float, float],
+) -> None:
+    found = played(wave("a", "b", "c", source=source))[-1].evidence["wave"]
+    assert max(abs(member["late_s"]) for member in found["members"]) < 0.25
 
 
 def test_a_clock_that_is_wrong_by_half_an_hour_does_no_harm() -> None:
