@@ -55,7 +55,7 @@ class Earthquake(Associated):
 
     name = "earthquake"
     hazard = Hazard.EARTHQUAKE
-    version = "2"
+    version = "3"
     hears = True
     quantities = frozenset({"acceleration"})
     card = (
@@ -67,15 +67,18 @@ class Earthquake(Associated):
         "tried: travel times at 6.5 km/s, amplitudes of the first second that fall with the square "
         "of distance, no nearer station that stayed quiet. The score says by how many decades one "
         "wave explains this better than chance, given how often each station began to shake by "
-        "itself in the last minutes: orange takes three stations and a score of 6.15, yellow two "
-        "and 4. So restless stations need company. In `detect` there is no association: each axis "
+        "itself in the last minutes and how many shake in this minute in no order of the wave: "
+        "orange takes three stations and a score of 6.15, yellow two and 4. So restless stations, "
+        "and a wave among strangers, need company. In `detect` there is no association: each axis "
         "is judged alone, and any lorry triggers one. Null: any three stations within their travel "
-        "times. Says nothing of size: the first second told magnitudes hardly better than the "
-        "mean does (0.92 against 1.00, leave-event-out, n = 8). In 24 h of noise made of shifted "
-        "records of real quakes, far more shaking than quiet ground has, with seeds not tuned on, "
-        "it declared one. A far source is "
-        "placed badly. A station whose clock is set back is out for two minutes or more. Cold "
-        "start 20 s."
+        "times. Noise made of shifted records of real quakes shakes far more than quiet ground: "
+        "none in 116 h of it (chance times not tuned on, the records those it was built on), the "
+        "highest score 5.66; the weakest of eight quakes had 6.49. Half of the stations away, 68 "
+        "of 96 trials were declared. Says nothing of size: by the largest acceleration until then "
+        "magnitudes were off by 0.43, by the mean alone by 0.70 (leave-event-out, n = 8), but all "
+        "of that is the smallest and the largest quake; the six from 4.6 to 5.3 are told no "
+        "better than by the mean, nor are they 12 s later. A far source is placed badly. A station "
+        "whose clock is set back is out for two minutes or more. Cold start 20 s."
     )
 
     def __init__(
