@@ -44,10 +44,10 @@ class StageLimit(Detector):
     quantities = frozenset({"stage", "discharge"})
     card = (
         "Fixed (legal or local) limits on river stage or discharge, as flood warning services use "
-        "them: those of the series, or yellow, orange and red in m or m3/s, whatever unit the file "
-        "has. The score is the value that the required number of the last readings reach, so one "
-        "spike never warns. Null: none needed, the limit is the event. Not for series without "
-        "limits; says nothing before the limit is reached."
+        "them: those of the series, or yellow, orange and red in the unit that the series is "
+        "written in. The score, in m or m3/s, is the value that the required number of the last "
+        "readings reach, so one spike never warns. Null: none needed, the limit is the "
+        "event. Not for series without limits; says nothing before the limit is reached."
     )
 
     def __init__(
