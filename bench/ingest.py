@@ -68,7 +68,10 @@ def measured(
     if case == "overload":
         return [overload.measure(server, folder, brokers[0], quick=quick)]
     if case in trouble.TROUBLES:
-        return [trouble.record(server, folder, brokers[0], case, part)]
+        return [
+            trouble.record(server, folder, brokers[0], case, readings, part)
+            for readings in trouble.READINGS_A_MESSAGE[case]
+        ]
     messages, rounds = MESSAGES[int(case)] // part, 1 if quick else ROUNDS
     return [
         x for kind in brokers for x in measure(server, folder, kind, messages, int(case), rounds)
@@ -138,7 +141,8 @@ def table(found: list[dict[str, Any]]) -> str:
     lines = [f"{'case':42} {'value':>12} {'unit':11} beside"]
     for record in found:
         beside = ", ".join(f"{name} {value:,}" for name, value in record["beside"].items())
-        lines.append(f"{record['case']:42} {record['value']:>12,} {record['unit']:11} {beside}")
+        said = f"{record['verdict']}: {beside}" if "verdict" in record else beside
+        lines.append(f"{record['case']:42} {record['value']:>12,} {record['unit']:11} {said}")
     return "\n".join(lines)
 
 
