@@ -247,7 +247,7 @@ class Intake:
         self, arrival: Arrival, route: Route, content: Content, source: Source, batch: Batch
     ) -> None:
         if route.fault is not None and (content.packets or content.columns is not None):
-            raise route.fault
+            raise route.fault.anew()
         found = stretches.resolved(
             self._feeds, self._limits, route.device_id, content.packets, arrival.received_at
         )
@@ -281,7 +281,7 @@ class Intake:
                 arrival = arrival._replace(payload=payload[:KEPT_OF_TOO_LARGE_BYTES])
                 raise BadMessage(Reason.TOO_LARGE, f"{len(payload)} bytes")
             if route.fault is not None:
-                raise route.fault
+                raise route.fault.anew()
             if not payload:
                 raise BadMessage(Reason.EMPTY_PAYLOAD)
             if route.channel == "status" and device is not None:

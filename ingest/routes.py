@@ -61,7 +61,7 @@ class Routes:
         try:
             route = self._parse(topic)
         except BadMessage as fault:
-            route = Route(None, "", "", fault)
+            route = Route(None, "", "", fault.anew())
         if len(self._known) >= _MOST_TOPICS:
             self._known.clear()
         self._known[topic] = route

@@ -67,3 +67,8 @@ class BadMessage(HoshyarError):
         super().__init__(f"{reason}: {detail}" if detail else str(reason))
         self.reason = reason
         self.detail = detail
+
+    def anew(self) -> BadMessage:
+        """The same, to be raised: an error that is kept and raised again and again holds all the
+        frames that it ever passed, and the messages in them."""
+        return BadMessage(self.reason, self.detail)

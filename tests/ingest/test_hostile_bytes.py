@@ -35,6 +35,8 @@ from tests.ingest.hostile import GOOD, NOW, OPEN_EEW, PACKET, SENML, STATUS, mut
 # machine of today takes to count this far. A slower machine counts as much more slowly.
 MOST_COUNTED, MOST_MEMORY = 1_000_000, 50_000_000
 WAYS = hostile.ways()
+NOWHERE = ("hoshyar/v1/north/stranger/readings", "hoshyar/v1/south/gauge-1/readings",
+           "hoshyar/v1/north/stranger/status", "hoshyar", "farm/stranger/up")  # fmt: skip
 WORST = dict(hostile.worst())
 
 
@@ -114,6 +116,21 @@ def test_no_bytes_take_much_memory(topic: str) -> None:
     finally:
         tracemalloc.stop()
     assert {kind: peak for kind, peak in peaks.items() if peak > MOST_MEMORY} == {}
+
+
+@pytest.mark.promise("R3")
+@pytest.mark.parametrize("topic", [*WAYS, *NOWHERE])
+def test_refused_messages_are_not_kept_in_memory(topic: str) -> None:
+    intake = worker()
+    taken(intake, topic, b"first")
+    tracemalloc.start()
+    try:
+        for number in range(100):
+            taken(intake, topic, b"%d" % number + bytes(50_000))
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 1_000_000
 
 
 def check(commit: Commit) -> None:
