@@ -56,6 +56,7 @@ _SHORT = 8.0
 _YOUNG = 20.0
 _SETTLED = 96.0
 _TINY = 1e-300
+_GREATEST = 1e150  # beyond it squares and differences are no numbers
 # Last good value and readings since then, usual change, usual and present bend, last value and
 # step, readings so far, usual share of repeats, repeats now, readings at a new level.
 _FIELDS = 11
@@ -97,8 +98,8 @@ class SensorHealth(Detector):
         known = [QUANTITIES.get(w.quantity) for w in watched]
         names = [w.quantity for w in watched]
         return {
-            "low": np.array([q.low if q else -np.inf for q in known]),
-            "high": np.array([q.high if q else np.inf for q in known]),
+            "low": np.array([q.low if q else -_GREATEST for q in known]),
+            "high": np.array([q.high if q else _GREATEST for q in known]),
             "least": np.array([_LEAST.get(n, 0.0) for n in names]),
             "rise": np.array([_RISE if n in _FLOODS else 1.0 for n in names]),
             "stays": np.array([n not in _MAY_REST for n in names], np.float64),

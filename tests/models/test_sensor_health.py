@@ -56,6 +56,14 @@ def test_a_value_out_of_nowhere_is_called_and_the_next_is_not(value: float) -> N
     assert called("water_temperature", values) == [1000]
 
 
+def test_the_largest_number_there_is_blinds_no_series_of_an_unknown_quantity() -> None:
+    values = water()
+    values[1000], values[1100] = -1.7e308, 1.7e308
+    outcome = run("", values)
+    assert np.flatnonzero(outcome.level >= Level.YELLOW).tolist() == [1000, 1100]
+    assert not np.isnan(outcome.score).any()
+
+
 def test_the_very_first_reading_can_be_impossible() -> None:
     values = water()
     values[0] = -9999.0
