@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from bench.skill import anomalies, bearing, earthquake, flood, pressure, rain, tide_gauge
+from bench.skill import anomalies, bearing, earthquake, flood, pressure, rain, surge, tide_gauge
 from bench.skill.recordings import Result
 
 ROOT = Path(__file__).parents[1]
@@ -26,6 +26,7 @@ KINDS = {
     "bottom-pressure": pressure,
     "bearing": bearing,
     "flood": flood,
+    "surge": surge,
     "rain": rain,
     "ensemble": anomalies,
 }

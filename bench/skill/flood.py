@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -29,10 +30,11 @@ from records.times import DAY, HOUR, SECOND, text
 HORIZON = 4 * HOUR
 RULES = Rules(ahead=HORIZON, grace=-HOUR, period=HORIZON)
 TRAINED = 0.5
-QUANTILE = 0.95
 CUBIC_FOOT_M3 = 0.028316846592
 Floats = NDArray[np.float64]
 Times = NDArray[np.int64]
+# Times, values, threshold and the share that is tuned -> where it warns.
+Rule = Callable[[Times, Floats, float, float], NDArray[np.bool_]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +45,21 @@ class Recorded:
     columns: Mapping[str, pd.Series]
 
 
+@dataclass(frozen=True, slots=True)
+class Forecaster:
+    """A detector, the quantile of the training part that is its threshold, and plain rules."""
+
+    kind: str
+    detector: str
+    quantile: float
+    rules: Callable[[Times, Floats], Mapping[str, Rule]]
+
+
 def results(data: Path, *, quick: bool) -> list[Result]:
     rivers = [_valley(years=0.7 if quick else 3.0)]
     if not quick:
         rivers = [_hourly(data), _quarter_hourly(data), *rivers]
-    return [line for river in rivers for line in _results(river)]
+    return [line for river in rivers for line in compared(FLOOD, river)]
 
 
 def _hourly(data: Path) -> Recorded:
@@ -93,37 +105,49 @@ def _valley(years: float) -> Recorded:
     )
 
 
-def _results(river: Recorded) -> list[Result]:
-    name, target = next(iter(river.columns.items()))
+def compared(forecaster: Forecaster, recorded: Recorded) -> list[Result]:
+    """The detector beside rules and nulls on the second half of a record."""
+    name, target = next(iter(recorded.columns.items()))
     at, value = target.index.to_numpy(np.int64), target.to_numpy(np.float64)
     fit_until = int(at[round(TRAINED * len(at))])
     known = at <= fit_until
-    threshold = float(np.quantile(value[known], QUANTILE))
+    threshold = float(np.quantile(value[known], forecaster.quantile))
     spans = runs(at, value > threshold, "", DAY)
     past = [s for s in spans if s.begins_at <= fit_until]
     events = [s for s in spans if s.begins_at > fit_until]
     params = {"target": name.split(":")[0], "threshold": repr(threshold),
               "horizon_s": repr(HORIZON / SECOND), "fit_until": text(fit_until)}  # fmt: skip
-    (found,) = scored("flood-forecast", river.columns, params).values()
+    (found,) = scored(forecaster.detector, recorded.columns, params).values()
     judged_at = at[~known]
     watched = {"": watched_s(judged_at)}
     later = found.measured_at > fit_until
     warns = found.level[later] >= Level.ORANGE
+    rules = {
+        one: _rule(rule, at, value, known, threshold, past, events)
+        for one, rule in forecaster.rules(at[known], value[known]).items()
+    }
     systems = {
         "": judge(runs(found.measured_at[later], warns), events, RULES),
-        "stage": _rule(_over, at, value, known, threshold, past, events),
-        "rate_of_rise": _rule(_rising, at, value, known, threshold, past, events),
+        **rules,
         **_nulls(past, events, judged_at),
     }
     skills = {one: skill(judged, RULES, watched) for one, judged in systems.items()}
-    return _lines(river.name, skills, systems, watched, events) + _chances(
-        river.name, found.measured_at[later], found.score[later], at, value, threshold, known,
+    best = max(rules, key=lambda one: skills[one].csi.value)
+    case = f"{forecaster.kind}: {recorded.name}"
+    return _lines(case, best, skills, systems, watched, events) + _chances(
+        case, found.measured_at[later], found.score[later], at, value, threshold, known,
         len(events),
     )  # fmt: skip
 
 
+def _result(case: str, value: float, unit: str, n: int, **beside: Any) -> Result:
+    kind, _, rest = case.partition(": ")
+    return result(kind, rest, value, unit, n, **beside)
+
+
 def _lines(
     name: str,
+    best: str,
     skills: Mapping[str, Skill],
     systems: Mapping[str, Judged],
     watched: Mapping[str, float],
@@ -131,17 +155,16 @@ def _lines(
 ) -> list[Result]:
     beside = {one: found.csi.value for one, found in skills.items() if one}
     own = skills[""]
-    best = max(("stage", "rate_of_rise"), key=lambda one: skills[one].csi.value)
     less = csi_difference(systems[""], systems[best], RULES, watched)
     verdict = "judged" if len(events) >= FEW_EVENTS else "not judged: fewer than 10 events"
     return [
-        result("flood", f"{name}, CSI at a lead of an hour or more", own.csi.value, "CSI",
+        _result(f"{name}, CSI at a lead of an hour or more", own.csi.value, "CSI",
                len(events), low=own.csi.low, high=own.csi.high, verdict=verdict, **beside),
-        result("flood", f"{name}, CSI less that of the better rule ({best.replace('_', ' ')})",
+        _result(f"{name}, CSI less that of the better rule ({best.replace('_', ' ')})",
                less.value, "CSI", len(events), low=less.low, high=less.high, verdict=verdict),
-        result("flood", f"{name}, false alarms a year", own.false_a_year.value, "a year",
+        _result(f"{name}, false alarms a year", own.false_a_year.value, "a year",
                len(events), **{o: s.false_a_year.value for o, s in skills.items() if o}),
-        result("flood", f"{name}, median lead", own.lead_s[2] / 3600, "h", own.hits,
+        _result(f"{name}, median lead", own.lead_s[2] / 3600, "h", own.hits,
                **{one: found.lead_s[2] / 3600 for one, found in skills.items() if one}),
     ]  # fmt: skip
 
@@ -174,7 +197,7 @@ def _chances(
         for one, null in (("persistence", persists), ("climatology", climate))
     }
     return [
-        result("flood", f"{name}, Brier skill against {one}", found.value, "skill", events,
+        _result(f"{name}, Brier skill against {one}", found.value, "skill", events,
                low=found.low, high=found.high, cases=len(row))
         for one, found in skills.items()
     ]  # fmt: skip
@@ -192,9 +215,6 @@ def _nulls(past: Sequence[Span], events: Sequence[Span], at: Times) -> dict[str,
     return {name: judge(spans, events, RULES) for name, spans in said.items()}
 
 
-Rule = Callable[[Times, Floats, float, float], NDArray[np.bool_]]
-
-
 def _over(at: Times, value: Floats, threshold: float, share: float) -> NDArray[np.bool_]:  # noqa: ARG001
     """Above a share of the threshold."""
     return value > share * threshold
@@ -208,6 +228,11 @@ def _rising(at: Times, value: Floats, threshold: float, share: float) -> NDArray
     slope = np.divide(value - value[before], past, where=fits, out=np.zeros(len(at)))
     over: NDArray[np.bool_] = value + share * HORIZON * slope > threshold
     return over
+
+
+FLOOD = Forecaster(
+    "flood", "flood-forecast", 0.95, lambda _at, _value: {"stage": _over, "rate_of_rise": _rising}
+)
 
 
 def _rule(

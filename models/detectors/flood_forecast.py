@@ -2,53 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from models import exceedance
-from models.detector import (
-    Crossing,
-    Limits,
-    Said,
-    State,
-    Values,
-    Watched,
-    evidence_of,
-    rounded,
-)
-from models.joint import Joint, Judged, Recording, until
+from models.detector import Crossing, Said, State, Watched, evidence_of
+from models.forecast import Forecast
+from models.joint import Judged, Recording
 from records.errors import InputError
 from records.levels import Hazard
 from records.statements import Phrase
-from records.times import DAY, SECOND
 
 WILL_EXCEED = (
     "{target} is forecast to exceed {threshold} {unit} within {hours} h"
     " with a chance of {percent} %."
 )
-_FIRST_FIT = 60 * DAY
-_GROWTH = 2.0
 _NEVER = -(2**63)
 
 
-class FloodForecast(Joint):
+class FloodForecast(Forecast):
     """Warns where the target is likely to exceed the threshold within the horizon.
 
-    fit_until   time up to which rows are training; "": the first 60 days
-    target      id of the series that is forecast
-    threshold   in the target's canonical unit; `detect` takes it in the unit of the file
-    horizon_s   how far ahead it looks
-    warn_at     chance at which orange is reached; yellow at half of it, red half way to certain
-    trees       boosting rounds of each quantile
+    trees  boosting rounds of each quantile; the others as of `Forecast`
     """
 
     name = "flood-forecast"
     hazard = Hazard.RIVER_FLOOD
-    experimental = True
     learns = exceedance.Fitted
-    training_s = np.inf
     card = (
         "Chance that stage or discharge exceeds a threshold at some time in the horizon. Method: "
         "gradient-boosted quantiles (scikit-learn HistGradientBoostingRegressor, after Ke et al. "
@@ -66,42 +48,19 @@ class FloodForecast(Joint):
         target: str = "",
         threshold: float | None = None,
         horizon_s: float = 14400.0,
-        warn_at: float = 0.4,
+        warn_at: float = 0.5,
         trees: int = 120,
     ) -> None:
-        self.fit_until = fit_until
-        self.target = target
-        self.threshold = threshold
-        self.horizon_s = horizon_s
-        self.warn_at = warn_at
+        super().__init__(fit_until, target, threshold, horizon_s, warn_at)
         self.trees = trees
-        until(fit_until)
-        if horizon_s <= 0 or not 0 < warn_at < 1:
-            raise ValueError("horizon_s must be above 0, and warn_at between 0 and 1")
-
-    def limits(self, watched: Sequence[Watched]) -> Limits:
-        up = (self.warn_at / 2, self.warn_at, (1 + self.warn_at) / 2)
-        return Limits.same(len(watched), up, up)
-
-    @property
-    def memory_s(self) -> float:  # type: ignore[override]
-        return exceedance.looks_back_s(self.horizon_s)
 
     def check(self, watched: Sequence[Watched]) -> None:
         if not self.target or self.threshold is None:
             raise InputError(f"{self.name} needs the parameters target and threshold")
         super().check(watched)
 
-    def fits(self, first_at: int) -> Iterator[int]:
-        """First at `fit_until`, then whenever the past has doubled."""
-        given = until(self.fit_until)
-        at = first_at + _FIRST_FIT if given is None else given
-        while True:
-            yield at
-            at += max(int((at - first_at) * (_GROWTH - 1)), DAY)
-
     def fit(self, recording: Recording, at: int) -> exceedance.Fitted | None:
-        place, horizon = recording.target(self.target), self._horizon
+        place, horizon = recording.target(self.target), self.horizon
         scales = exceedance.usual_sizes(recording)
         when, value = exceedance.bent_series(recording, place, scales)
         rise = exceedance.Ahead(when, value, horizon).highest(when) - value
@@ -114,7 +73,7 @@ class FloodForecast(Joint):
     ) -> Judged:
         """Chances at the target's rows."""
         assert self.threshold is not None
-        place, horizon = recording.target(self.target), self._horizon
+        place, horizon = recording.target(self.target), self.horizon
         shown = recording.shown(self.target, since)
         score = np.full(len(shown), np.nan)
         fits = recording.plausible()[shown]
@@ -134,16 +93,6 @@ class FloodForecast(Joint):
         score[fits] = exceedance.chance_above(shifted, threshold - value, least)
         return Judged(score)
 
-    @property
-    def _horizon(self) -> int:
-        return round(self.horizon_s * SECOND)
-
     def reason(self, crossing: Crossing, detail: Mapping[str, Any]) -> Said:
-        values: Values = {
-            "target": self.target,
-            "threshold": rounded(self.threshold or 0.0),
-            "unit": crossing.watched.unit,
-            "hours": rounded(self.horizon_s / 3600),
-            "percent": round(100 * crossing.score),
-        }
+        values = self.said(crossing, self.threshold or 0.0)
         return Said(Phrase(text=WILL_EXCEED, values=values), evidence_of(crossing))

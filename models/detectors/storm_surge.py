@@ -2,44 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models import exceedance, harmonics
-from models.detector import (
-    Crossing,
-    Floats,
-    Limits,
-    Said,
-    State,
-    Values,
-    Watched,
-    evidence_of,
-    rounded,
-)
-from models.joint import Joint, Judged, Recording, until
+from models.detector import Crossing, Floats, Said, State, Values, Watched, evidence_of, rounded
+from models.forecast import Forecast
+from models.joint import Judged, Recording
 from records.errors import InputError
 from records.levels import Hazard
 from records.statements import Phrase
-from records.times import DAY, SECOND
+from records.times import DAY, HOUR
 
 WILL_SURGE = (
     "{target} is forecast to exceed {threshold} {unit} within {hours} h with a chance of"
     " {percent} %; it now stands {residual} {unit} above the tide."
 )
-_FIRST_FIT = 60 * DAY
-_NEVER = -(2**63)
 _STEPS = 12  # moments of the horizon at which the tide is asked
+_NEVER = -(2**63)
+_LEAST = 1e-3
+_STUCK = 2 * HOUR  # the sea doesn't stand still for so long, to the last digit
 
 
 @dataclass(frozen=True, slots=True)
 class Learned:
     """The tide and, for what is added to it, quantiles of the highest level ahead.
 
-    lasts      share of today's residual that is left at each moment of the horizon (_STEPS,)
+    lasts      share of the residual of now that is left at each moment of the horizon (_STEPS,)
     threshold  given, or what the past exceeded as often as the budget allows
     """
 
@@ -49,23 +42,18 @@ class Learned:
     threshold: float
 
 
-class StormSurge(Joint):
+class StormSurge(Forecast):
     """Warns where the sea is likely to exceed the threshold within the horizon.
 
-    fit_until        time up to which rows are training; "": the first 60 days
-    target           id of the series that is forecast; "": the only sea level there is
-    threshold        in the target's canonical unit; `detect` takes it in the unit of the file;
-                     None: the level that the past exceeded `budget_per_year` times a year
-    horizon_s        how far ahead it looks
-    warn_at          chance at which orange is reached; yellow at half, red half way to certain
+    target           "": the only sea level there is
+    threshold        None: the level that the past exceeded `budget_per_year` times a year
     trees            boosting rounds of each quantile
-    budget_per_year  storms a year over the threshold, where none is given
+    budget_per_year  storms a year over the threshold, where none is given; the others as of
+                     `Forecast`
     """
 
     name = "storm-surge"
     hazard = Hazard.STORM_SURGE
-    experimental = True
-    training_s = np.inf
     learns = Learned
     card = (
         "Chance that sea level exceeds a threshold at some time in the horizon. Method: the tide "
@@ -73,9 +61,11 @@ class StormSurge(Joint):
         "on average, and boosted quantiles of what is above that, from the residual's own past "
         "and all other series (pressure, wind), kept calibrated (arXiv:2307.16895). Fitted on the "
         "past alone, anew whenever it has doubled. The residual of now is a median of three "
-        "values, so that one spike makes no warning. Null: the tide alone, and the tide with "
-        "today's residual. Below 60 days it says nothing; a gauge whose datum was moved is wrong "
-        "by as much."
+        "values, so that one spike makes no warning; where the level has not moved for two hours "
+        "the gauge is stuck and nothing is said. Null: the tide alone, and the tide with today's "
+        "residual, which had the higher CSI at one of two recorded gauges (docs/skill.md): there "
+        "a limit on tide and residual is the better warning. Below 60 days it says nothing; where "
+        "a datum was moved, levels are taken as they are read."
     )
 
     def __init__(
@@ -84,28 +74,15 @@ class StormSurge(Joint):
         target: str = "",
         threshold: float | None = None,
         horizon_s: float = 21600.0,
-        warn_at: float = 0.4,
+        warn_at: float = 0.5,
         trees: int = 60,
         budget_per_year: float = 1.0,
     ) -> None:
-        self.fit_until = fit_until
-        self.target = target
-        self.threshold = threshold
-        self.horizon_s = horizon_s
-        self.warn_at = warn_at
+        super().__init__(fit_until, target, threshold, horizon_s, warn_at)
         self.trees = trees
         self.budget_per_year = budget_per_year
-        until(fit_until)
-        if min(horizon_s, budget_per_year) <= 0 or not 0 < warn_at < 1:
-            raise ValueError("horizon_s, budget_per_year must be above 0, warn_at from 0 to 1")
-
-    def limits(self, watched: Sequence[Watched]) -> Limits:
-        up = (self.warn_at / 2, self.warn_at, (1 + self.warn_at) / 2)
-        return Limits.same(len(watched), up, up)
-
-    @property
-    def memory_s(self) -> float:  # type: ignore[override]
-        return exceedance.looks_back_s(self.horizon_s)
+        if budget_per_year <= 0:
+            raise ValueError("budget_per_year must be above 0")
 
     def check(self, watched: Sequence[Watched]) -> None:
         if not self.target:
@@ -118,30 +95,19 @@ class StormSurge(Joint):
             return self
         return type(self)(**{**self.get_params(), "target": seas[0]})
 
-    def fits(self, first_at: int) -> Iterator[int]:
-        """First at `fit_until`, then whenever the past has doubled."""
-        given = until(self.fit_until)
-        at = first_at + _FIRST_FIT if given is None else given
-        while True:
-            yield at
-            at += max(at - first_at, DAY)
-
     def fit(self, recording: Recording, at: int) -> Learned | None:
-        place, horizon = recording.target(self.target), self._horizon
-        when, level = recording.series(place)
+        recording = self._moving(recording)
+        when, level = recording.series(recording.target(self.target))
         tide = harmonics.fitted(when, level)
         if tide is None:
             return None
         residual = level - tide.at(when)
         lasts = self._lasts(when, residual)
-        expected = self._expected(tide, lasts, when, _steady(residual))
-        highest = exceedance.Ahead(when, level, horizon).highest(when)
-        past = when + horizon <= at
-        given, scales = (
-            self._given(recording, tide, _NEVER),
-            np.full(len(recording.watched), np.inf),
-        )
-        above = exceedance.fit(given[past], (highest - expected)[past], self.trees, scales)
+        highest = exceedance.Ahead(when, level, self.horizon).highest(when)
+        rest = highest - self._expected(tide, lasts, when, _steady(residual))
+        past, scales = when + self.horizon <= at, np.full(len(recording.watched), np.inf)
+        given = self._given(recording, tide, _NEVER)
+        above = exceedance.fit(given[past], rest[past], self.trees, scales)
         if above is None:
             return None
         threshold = self.threshold
@@ -150,24 +116,25 @@ class StormSurge(Joint):
         return Learned(tide, lasts, above, threshold)
 
     def judge(self, recording: Recording, since: int, model: Learned, state: State) -> Judged:
-        """Chances at the target's rows."""
-        place, horizon = recording.target(self.target), self._horizon
+        """Chances at the target's rows; none where the gauge is stuck."""
         shown = recording.shown(self.target, since)
         score, residual = np.full(len(shown), np.nan), np.full(len(shown), np.nan)
         fits = recording.plausible()[shown]
+        threshold = np.full(len(shown), model.threshold)
+        when, level = recording.series(recording.target(self.target))
+        fits[fits] = ~_stuck(when, level)[when > since]
         if not fits.any():
             return Judged(score)
-        when, level = recording.series(place)
+        recording = self._moving(recording)
+        when, level = recording.series(recording.target(self.target))
         new = when > since
         steady = _steady(level - model.tide.at(when))[new]
         expected = self._expected(model.tide, model.lasts, when[new], steady)
         quantiles = model.above.quantiles(self._given(recording, model.tide, since))
-        ahead = exceedance.Ahead(when, level, horizon)
-        least = 1e-3
-        shifted = exceedance.corrected(when[new], quantiles, expected, ahead, least, state)
-        score[fits] = exceedance.chance_above(shifted, model.threshold - expected, least)
+        ahead = exceedance.Ahead(when, level, self.horizon)
+        shifted = exceedance.corrected(when[new], quantiles, expected, ahead, _LEAST, state)
+        score[fits] = exceedance.chance_above(shifted, model.threshold - expected, _LEAST)
         residual[fits] = steady
-        threshold = np.full(len(shown), model.threshold)
         return Judged(score, None, {"residual": residual, "threshold": threshold})
 
     def _expected(
@@ -193,7 +160,14 @@ class StormSurge(Joint):
         return np.clip(shares, 0.0, 1.0)
 
     def _later(self) -> list[int]:
-        return [self._horizon * step // _STEPS for step in range(1, _STEPS + 1)]
+        return [self.horizon * step // _STEPS for step in range(1, _STEPS + 1)]
+
+    def _moving(self, recording: Recording) -> Recording:
+        """Without the target's rows while its gauge is stuck."""
+        own = (recording.place == recording.target(self.target)) & recording.plausible()
+        kept = np.ones(len(own), np.bool_)
+        kept[own] = ~_stuck(recording.measured_at[own], recording.value[own])
+        return recording.take(kept)
 
     def _given(self, recording: Recording, tide: harmonics.Tide, since: int) -> Floats:
         """What quantiles rest on: as for rivers, with the residual in place of the target."""
@@ -203,20 +177,12 @@ class StormSurge(Joint):
         value[own] = _steady(value[own] - tide.at(recording.measured_at[own]))
         scales = np.full(len(recording.watched), np.inf)
         rest = replace(recording, value=value)
-        return exceedance.features(rest, place, self._horizon, since, scales)
-
-    @property
-    def _horizon(self) -> int:
-        return round(self.horizon_s * SECOND)
+        return exceedance.features(rest, place, self.horizon, since, scales)
 
     def reason(self, crossing: Crossing, detail: Mapping[str, Any]) -> Said:
         residual = float(detail["residual"])
         values: Values = {
-            "target": self.target,
-            "threshold": rounded(float(detail["threshold"])),
-            "unit": crossing.watched.unit,
-            "hours": rounded(self.horizon_s / 3600),
-            "percent": round(100 * crossing.score),
+            **self.said(crossing, float(detail["threshold"])),
             "residual": rounded(residual, 2),
         }
         return Said(
@@ -231,6 +197,14 @@ def _reached(when: harmonics.Times, level: Floats, per_year: float) -> float:
     np.maximum.at(peaks, number, _steady(level))
     storms = max(round(per_year * len(block) * 3 / 365.25), 1)
     return float(np.sort(peaks)[-min(storms, len(peaks))])
+
+
+def _stuck(when: harmonics.Times, level: Floats) -> NDArray[np.bool_]:
+    """Rows of a gauge that has read the same, three times or more, for two hours."""
+    row = np.arange(len(level))
+    first = np.maximum.accumulate(np.where(np.diff(level, prepend=np.nan) != 0, row, 0))
+    stuck: NDArray[np.bool_] = (when - when[first] >= _STUCK) & (row - first >= 2)
+    return stuck
 
 
 def _steady(residual: Floats) -> Floats:

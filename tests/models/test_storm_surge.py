@@ -48,7 +48,6 @@ def run(at: harmonics.Times, level: Floats, fit_until: int, threshold: float) ->
         target="gauge",
         threshold=threshold,
         horizon_s=HORIZON / 1e6,
-        trees=30,
     )
     runner = Runner(detector, watched)
     recording = Recording(watched, np.zeros(len(at), np.intp), at, level)
@@ -115,6 +114,20 @@ def test_a_spike_makes_no_warning() -> None:
     level[-200] += 1.5
     outcome = run(at, level, int(at[100 * 24]), 3.4)
     assert outcome.level.max() < Level.ORANGE
+
+
+@pytest.mark.parametrize("high", [True, False])
+def test_a_stuck_gauge_makes_no_warning(tmp_path: Path, high: bool) -> None:
+    """It stops at the top of a tide, or near it, and stays there for ten days."""
+    at, level = gauge(160, seed=3)
+    top = 150 * 24 + int(np.argmax(level[150 * 24 : 151 * 24]))
+    level[top if high else top + 1 :] = level[top if high else top + 1]
+    level[top + 6 :: 7] = -9999.0
+    lines = [f"{text(int(t))},{v!r}" for t, v in zip(at, level.tolist(), strict=True)]
+    (tmp_path / "in.csv").write_text("\n".join(["measured_at,g:sea_level:m", *lines]))
+    detect("storm-surge", tmp_path / "in.csv", tmp_path / "out.csv", {})
+    said = pd.read_csv(tmp_path / "out.csv")["level"][top - 24 :]
+    assert not said.isin(["orange", "red"]).any()
 
 
 def test_two_gauges_need_a_target() -> None:

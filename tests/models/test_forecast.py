@@ -1,0 +1,41 @@
+"""What forecasts over a threshold share."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from models.detector import Watched
+from models.detectors.flood_forecast import FloodForecast
+from models.detectors.storm_surge import StormSurge
+from models.joint import Judged
+from models.runner import _Levels
+from records.times import HOUR
+
+DETAIL = {name: np.zeros(20) for name in ("residual", "threshold")}
+TARGET = Watched(id="a", quantity="stage", unit="m")
+
+
+def levels(forecast: type[FloodForecast] | type[StormSurge], chances: list[float]) -> str:
+    """First letters of the levels that these chances give, an hour apart."""
+    at = HOUR * np.arange(len(chances), dtype=np.int64)
+    bank = _Levels(forecast(target="a", threshold=1.0), TARGET)
+    level = bank.judge(at, np.array(chances), Judged(np.array(chances), None, DETAIL)).level
+    return "".join(" gyor"[one] for one in level)
+
+
+@pytest.mark.parametrize("kind", [FloodForecast, StormSurge])
+def test_a_chance_about_the_limit_does_not_make_a_warning_flicker(
+    kind: type[FloodForecast] | type[StormSurge],
+) -> None:
+    about = [0.1, 0.52, 0.48, 0.51, 0.45, 0.53, 0.4, 0.34, 0.2, 0.1]
+    assert levels(kind, about) == "gooooooyyg"
+
+
+def test_a_warning_says_that_exceedance_is_more_likely_than_not() -> None:
+    assert levels(FloodForecast, [0.24, 0.26, 0.49, 0.5, 0.76]) == "gyyor"
+
+
+def test_the_first_fit_is_after_sixty_days_and_the_next_when_the_past_has_doubled() -> None:
+    moments = StormSurge().fits(0)
+    assert [next(moments) / (24 * HOUR) for _ in range(3)] == [60, 120, 240]
