@@ -63,8 +63,8 @@ class StormSurge(Forecast):
         "past alone, anew whenever it has doubled. The residual of now is a median of three "
         "values, so that one spike makes no warning; where the level has not moved for two hours "
         "the gauge is stuck and nothing is said. Null: the tide alone, and the tide with today's "
-        "residual, which had the higher CSI at one of two recorded gauges (docs/skill.md): there "
-        "a limit on tide and residual is the better warning. Below 60 days it says nothing; where "
+        "residual: of two recorded gauges it beat that at one and fell short at the other "
+        "(docs/skill.md). Below 60 days it says nothing; where "
         "a datum was moved, levels are taken as they are read."
     )
 
