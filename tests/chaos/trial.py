@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import psycopg
@@ -33,7 +32,8 @@ from tests.chaos.schedule import LAB, Fault, Schedule
 from tests.chaos.services import DatabaseServer
 from tests.chaos.witness import Witness
 
-SETTLE_S = 150.0
+# For so long nothing has left a buffer: what is in them will stay there.
+STILL_S = 40.0
 READY_S = 90.0
 _SITE_DISK_BYTES = 48 << 20
 
@@ -273,9 +273,12 @@ class Trial:
             child.resume()
 
     def _settle(self) -> Verdict:
-        """Wait until the devices have nothing left, then stop them and judge."""
-        until_s = time.monotonic() + SETTLE_S
-        while time.monotonic() < until_s and not self._devices_are_done():
+        """Wait until the devices have nothing left or nothing moves, then stop them and judge."""
+        settled = {device: [len(samples), 0] for device, samples in self._generator.made.items()}
+        before, moved_s = self._progress(), time.monotonic()
+        while before != settled and time.monotonic() < moved_s + STILL_S:
+            if (now := self._progress()) != before:
+                before, moved_s = now, time.monotonic()
             self._look()
             time.sleep(0.05)
         for name, child in self._children.items():
@@ -284,14 +287,14 @@ class Trial:
         self._children["ingest"].end(5.0)
         return self._judged()
 
-    def _devices_are_done(self) -> bool:
-        made = self._generator.made
-        seen: dict[str, Any] = {}
+    def _progress(self) -> dict[str, list[int]]:
+        """Of each device how many samples it has taken and how many it holds."""
+        seen: dict[str, list[int]] = {}
         for number in range(len(self.schedule.sites)):
             with suppress(OSError):
                 path = self._folder / f"site-{number}.progress"
                 seen |= msgspec.json.decode(path.read_bytes())
-        return all(seen.get(device) == [len(made[device]), 0] for device in made)
+        return seen
 
     def _judged(self) -> Verdict:
         paths = [disk.folder / "buffer.sqlite" for disk, _ in self._disks.values()]
