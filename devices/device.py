@@ -24,7 +24,9 @@ BURST = 50  # Messages given out in one go, so that one device's backlog delays 
 FIRST_WINDOW = 100
 FIRST_RETRY_S = 15.0
 LONGEST_RETRY_S = 240.0
-ASKED_AGAIN_S = 3.0  # A range that a receipt misses may just be on its way.
+# What a receipt misses may just be on its way: each time it is sent it gets twice as long. At a
+# fixed time a link or a store that is slower than that would carry more and more repeats.
+ASKED_AGAIN_S = 3.0
 RETRIED_AT_ONCE = 10
 _BEFORE_ALL = Key(-1, -1)
 
@@ -36,6 +38,16 @@ class Receipt(msgspec.Struct, frozen=True):
     through: int
     missing: list[tuple[int, int]] = []
     window: int = FIRST_WINDOW
+
+
+class Sent(NamedTuple):
+    """When a message was sent last, and how long after that it is sent again if it is missed."""
+
+    at_s: float
+    patience_s: float = ASKED_AGAIN_S
+
+    def again(self, tick_s: float) -> Sent:
+        return Sent(tick_s, min(2 * self.patience_s, LONGEST_RETRY_S))
 
 
 class Outgoing(NamedTuple):
@@ -60,7 +72,7 @@ class Firmware:
         self._late_after = round(late_after_s * SECOND)
         self._capacity = capacity
         self._held = buffer.count(device)
-        self._under_way: dict[Key, float] = {}
+        self._under_way: dict[Key, Sent] = {}
         self._asked: set[Key] = set()
         self._retry_s = FIRST_RETRY_S
         self._retried_s = float("-inf")
@@ -110,8 +122,10 @@ class Firmware:
         if live:
             self._live = live[-1].key
         old = self._backlog(room - len(live))
-        for message in (*again, *live, *old):
-            self._under_way[message.key] = tick_s
+        for message in again:
+            self._under_way[message.key] = self._under_way[message.key].again(tick_s)
+        for message in (*live, *old):
+            self._under_way[message.key] = Sent(tick_s)
         return [self._lane(message, now_at) for message in (*again, *live, *old)]
 
     def settle(self, receipt: Receipt) -> None:
@@ -139,21 +153,25 @@ class Firmware:
 
     def _again(self, tick_s: float) -> list[Message]:
         """Messages to repeat: asked for by a receipt, or unanswered for long."""
-        due = [k for k in self._asked if tick_s - self._under_way[k] >= ASKED_AGAIN_S][:BURST]
+        due = [key for key in self._asked if self._is_missed(key, tick_s)][:BURST]
         keys = sorted({*due, *self._silent(tick_s)})
         self._asked.difference_update(keys)
         found = [self._buffer.get(self.device, key) for key in keys]
         return [message for message in found if message is not None]
 
+    def _is_missed(self, key: Key, tick_s: float) -> bool:
+        at_s, patience_s = self._under_way[key]
+        return tick_s - at_s >= patience_s
+
     def _silent(self, tick_s: float) -> list[Key]:
         """The few that have waited longest, once in `_retry_s`: the others have waited as long,
         and without an answer more of them would only be more of the same."""
-        sent_s = min(self._under_way.values(), default=tick_s)
+        sent_s = min((sent.at_s for sent in self._under_way.values()), default=tick_s)
         if tick_s - max(sent_s, self._retried_s) < self._retry_s:
             return []
         self._retried_s = tick_s
         self._retry_s = min(2 * self._retry_s, LONGEST_RETRY_S)
-        oldest = sorted((sent_s, key) for key, sent_s in self._under_way.items())
+        oldest = sorted((sent.at_s, key) for key, sent in self._under_way.items())
         return [key for _, key in oldest[:RETRIED_AT_ONCE]]
 
     def _backlog(self, room: int) -> list[Message]:

@@ -1,5 +1,6 @@
 """The firmware's promises: nothing unreceipted is dropped, whatever receipts say."""
 
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -98,6 +99,32 @@ def test_what_a_receipt_misses_is_sent_again_once_after_a_moment(buffer: Buffer)
     assert sent(device, tick_s=ASKED_AGAIN_S - 0.1) == []
     assert sent(device, tick_s=ASKED_AGAIN_S) == [("readings", 7, 1), ("readings", 7, 2)]
     assert sent(device, tick_s=ASKED_AGAIN_S + 1) == []
+
+
+@pytest.mark.promise("R8")
+def test_a_slow_way_is_not_filled_with_repeats(buffer: Buffer) -> None:
+    """One message in ten is lost, and the way carries ten a second: first in, first out."""
+    device, count = firmware(buffer), 500
+    device.settle(Receipt(boot=0, through=0, window=count))
+    device.connected(NOW_AT)
+    record(device, count)
+    way: deque[int] = deque()
+    settled: set[int] = set()
+    given_out = 0
+    for second in range(300):
+        for _, _, seq in sent(device, tick_s=float(second)):
+            given_out += 1
+            if given_out % 10:
+                way.append(seq)
+        settled.update(way.popleft() for _ in range(min(10, len(way))))
+        if settled:
+            through = max(settled)
+            missing = outside(0, through, [(seq, seq) for seq in sorted(settled)])
+            device.settle(Receipt(7, through, missing, count))
+        if len(settled) == count:
+            break
+    assert held(buffer) == []
+    assert given_out < 2 * count
 
 
 def test_without_any_receipt_the_oldest_are_tried_again_more_and_more_rarely(
