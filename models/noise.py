@@ -41,14 +41,15 @@ class Noise:
     ) -> None:
         """Count a residual (NaN: nothing); `slow` divides the rate of learning."""
         known = np.isfinite(residual)
-        at, slow = at[known], slow[known]
-        step_s = np.fmin(gap_s[known], _LONGEST_GAP_S)
+        if not known.all():
+            at, slow, gap_s, residual = at[known], slow[known], gap_s[known], residual[known]
+        step_s = np.fmin(gap_s, _LONGEST_GAP_S)
         learned_s = state["noise_learned_s"][at] + step_s
         memory_s = np.minimum(np.array(self.memories_s), learned_s[:, None] + 1.0)
         mean = state["noise_mean"][at]
         most = np.maximum(self.clip * mean, self.least)
         most[learned_s < min(self.memories_s)] = np.inf
         share = -np.expm1(-step_s[:, None] / memory_s) / slow[:, None]
-        magnitude = np.minimum(np.abs(residual[known])[:, None], most)
+        magnitude = np.minimum(np.abs(residual)[:, None], most)
         state["noise_mean"][at] = mean + share * (magnitude - mean)
         state["noise_learned_s"][at] = learned_s

@@ -82,14 +82,15 @@ def keep(at: NDArray[np.intp], measured_at: NDArray[np.int64], value: Floats, st
     if gap.any():
         forget(at[gap], state)
     place = cell % _RING
-    new = state["tide_cell"][at, place] != cell
-    for name, added in (
-        ("tide_sum", value),
-        ("tide_lag_s", (measured_at - cell * CELL) / SECOND),
-        ("tide_count", np.ones(len(at))),
-    ):
-        state[name][at, place] = np.where(new, 0.0, state[name][at, place]) + added
-    state["tide_cell"][at, place] = cell
+    new = np.flatnonzero(state["tide_cell"][at, place] != cell)
+    if len(new):
+        begun = at[new], place[new]
+        for name in ("tide_sum", "tide_lag_s", "tide_count"):
+            state[name][begun] = 0.0
+        state["tide_cell"][begun] = cell[new]
+    state["tide_sum"][at, place] += value
+    state["tide_lag_s"][at, place] += (measured_at - cell * CELL) / SECOND
+    state["tide_count"][at, place] += 1.0
     state["tide_newest"][at] = cell
 
 

@@ -113,9 +113,12 @@ class SlopeCreep(Detector):
         waited_s = (middle_at - state["anchor_at"][at]) / SECOND
         points, waiting = state["points"][at], waited_s / size
         left_s = _left_s(points, waiting, middle_at / SECOND, _FASTER)
-        # A velocity that jumped and stays makes such a line as well, but not of the newer half.
-        newer_s = _left_s(points[:, :, -_FEWEST:], waiting, middle_at / SECOND)
-        left_s[:, 2] = np.maximum(left_s[:, 2], newer_s[:, 2])
+        sure = np.flatnonzero(~np.isnan(left_s[:, 2]))
+        if len(sure):
+            # A velocity that jumped and stays makes such a line as well, but not of the newer half.
+            newer = points[sure][:, :, -_FEWEST:]
+            newer_s = _left_s(newer, waiting[sure], middle_at[sure] / SECOND)
+            left_s[sure, 2] = np.maximum(left_s[sure, 2], newer_s[:, 2])
         state["left_s"][at] = left_s
         score = np.minimum(self.horizon_s / np.maximum(left_s[:, 2], 1e-3), _MOST)
         return Scores(np.where(np.isnan(middle), np.nan, np.nan_to_num(score)))
@@ -181,11 +184,24 @@ def _left_s(points: Floats, waiting: Floats, now_s: Floats, faster: float = 1.0)
     that is not done yet, at least; where that is slower than the last, it counts instead.
     `faster`: the last velocity over the first, at least.
     """
-    time, inverse = points[:, _AT] - now_s[:, None], points[:, _INVERSE].copy()
-    inverse[:, -1] = np.fmax(inverse[:, -1], waiting)
-    known = ~np.isnan(inverse)
+    found = np.full((len(points), 3), np.nan)
+    last = np.fmax(points[:, _INVERSE, -1], waiting)
+    known = ~np.isnan(points[:, _INVERSE])
+    known[:, -1] |= ~np.isnan(last)
+    first = points[np.arange(len(points)), _INVERSE, known.argmax(axis=1)]
+    # Most slopes do not speed up: only of those that do is a line drawn.
+    likely = np.flatnonzero((first >= faster * last) & (known.sum(axis=1) >= _FEWEST))
+    if len(likely):
+        points = points[likely]
+        points[:, _INVERSE, -1] = last[likely]
+        found[likely] = _line_left_s(points, known[likely], now_s[likely])
+    return found
+
+
+def _line_left_s(points: Floats, known: NDArray[np.bool_], now_s: Floats) -> Floats:
+    """`_left_s` of slopes with points enough that speed up."""
+    time, inverse = points[:, _AT] - now_s[:, None], points[:, _INVERSE]
     count = known.sum(axis=1)
-    enough = count >= _FEWEST
     share = np.where(known, 1.0, 0.0) / np.fmax(count, 1)[:, None]
     time, inverse = np.where(known, time, 0.0), np.where(known, inverse, 0.0)
     quantile = _QUANTILES[np.minimum(count, _POINTS)]
@@ -197,8 +213,7 @@ def _left_s(points: Floats, waiting: Floats, now_s: Floats, faster: float = 1.0)
     rest = off_y - slope[:, None] * off_t
     variance = (rest * rest).sum(axis=1) / np.fmax(count - 2, 1)
     error = np.sqrt(variance / spread)
-    first = np.take_along_axis(inverse, np.argmax(known, axis=1)[:, None], axis=1)[:, 0]
-    sure = enough & (slope < -_SURE * error) & (first >= faster * inverse[:, -1])
+    sure = slope < -_SURE * error
     slope = np.where(sure, slope, -1.0)
     left = mean_t - mean_y / slope
     # Fieller's interval of mean_y / -slope (doi:10.1111/j.2517-6161.1954.tb00159.x).

@@ -205,6 +205,11 @@ def _without_artefacts(
     move = residual - before
     new = np.isnan(jump) & over & (np.abs(move) >= limit)
     new &= ~(np.abs(state["move"][at]) > _LONE * np.abs(move))
+    known = np.isfinite(residual)
+    if not (new | young | ~np.isnan(jump)).any():
+        # Most readings: nothing is on trial.
+        state["move"][at], state["before"][at] = move, np.where(known, residual, before)
+        return residual, np.zeros(len(at))
     # A jump may take two readings, where a mean over the interval splits it.
     longer = young & (rows.gap_s <= _SLOW_S) & (move * jump > 0) & (np.abs(move) >= limit / 2)
     base = np.where(new, before, base)
@@ -213,7 +218,6 @@ def _without_artefacts(
     beside = residual - jump
     stayed = np.abs(beside - base) < np.abs(residual - base)
     off = np.minimum(np.abs(beside - base), np.abs(residual - base))
-    known = np.isfinite(residual)
     flat = ~known | (off < np.where(measured_at - begun_at > _SHORT, 1.0, _FLAT) * limit)
     moved = over & ~new & flat & stayed
     datum: Floats = np.where(moved, jump, 0.0)
@@ -236,9 +240,11 @@ def _confirmed(rows: Rows, magnitude: Floats, state: State) -> Floats:
     """What two of the last three magnitudes reach; of slow readings what the newest reaches."""
     last = state["last"][rows.at]
     last[~(rows.gap_s <= _FRESH_S)] = np.nan
-    last = np.column_stack([last[:, 1:], magnitude])
+    last[:, :-1] = last[:, 1:]
+    last[:, -1] = magnitude
     state["last"][rows.at] = last
-    second = np.sort(np.where(np.isnan(last), -np.inf, last), axis=1)[:, 1]
+    first, middle, newest = np.where(np.isnan(last), -np.inf, last).T
+    second = np.fmax(np.fmin(first, middle), np.fmin(np.fmax(first, middle), newest))
     peak = np.where(rows.gap_s > _SLOW_S, magnitude, second)
     peak[np.isnan(magnitude) | np.isinf(peak)] = np.nan
     return peak

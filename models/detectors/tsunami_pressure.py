@@ -153,11 +153,12 @@ class TsunamiPressure(Associated):
         cells, sums = state["cell"][at], state["cell_sum"][at]
         counts = state["cell_count"][at]
         fresh = known & (cells[:, -1] != cell)
-        for array in (cells, sums, counts):
-            array[fresh, :-1] = array[fresh, 1:]
-        cells[fresh, -1], sums[fresh, -1], counts[fresh, -1] = cell[fresh], 0.0, 0.0
-        sums[known, -1] += residual[known]
-        counts[known, -1] += 1.0
+        if fresh.any():
+            for array, begins in ((cells, cell[fresh]), (sums, 0.0), (counts, 0.0)):
+                array[fresh, :-1] = array[fresh, 1:]
+                array[fresh, -1] = begins
+        sums[:, -1] += np.where(known, residual, 0.0)
+        counts[:, -1] += known
         state["cell"][at], state["cell_sum"][at], state["cell_count"][at] = cells, sums, counts
         age_s = (cell[:, None] - cells) * (_CELL / SECOND)
         within = (age_s < self.median_s) | (
