@@ -107,7 +107,7 @@ class RainThreshold(Detector):
 
     def step(self, rows: Rows, state: State, fixed: Fixed) -> Scores:
         possible = _fill(rows, state)
-        index = _index(rows.at, state)
+        index = self.index(rows.at, state)
         _close_block(rows, state)
         state["peak_mm"][rows.at] = np.maximum(state["peak_mm"][rows.at], index)
         per_year = _per_year(rows.at, index, state)
@@ -117,7 +117,7 @@ class RainThreshold(Detector):
         )
 
     def explain(self, crossing: Crossing, state: State, fixed: Fixed) -> Said:
-        index = float(_index(np.array([crossing.at]), state)[0])
+        index = float(self.index(np.array([crossing.at]), state)[0])
         held = zip(_STORES, state["stores_mm"][crossing.at].tolist(), strict=True)
         evidence = evidence_of(crossing, index_mm=index, **{f"{n}_mm": mm for n, mm in held})
         values: Values = {"index": rounded(index, 2)}
@@ -125,6 +125,11 @@ class RainThreshold(Detector):
             return Said(Phrase(text=LESS_RAIN, values=values), evidence)
         values["times"] = rounded(10**-crossing.score, 2)
         return Said(Phrase(text=HEAVY_RAIN, values=values), evidence)
+
+    def index(self, at: NDArray[np.intp], state: State) -> Floats:
+        """Recent and antecedent rain together, mm."""
+        index: Floats = (state["stores_mm"][at] * _WEIGHT).sum(axis=1)
+        return index
 
 
 def _fill(rows: Rows, state: State) -> NDArray[np.bool_]:
@@ -145,12 +150,6 @@ def _fill(rows: Rows, state: State) -> NDArray[np.bool_]:
     taken = rain[:, None] * (-np.expm1(-ages) / ages)
     state["stores_mm"][rows.at] = state["stores_mm"][rows.at] * left + taken
     return possible
-
-
-def _index(at: NDArray[np.intp], state: State) -> Floats:
-    """Recent and antecedent rain together, mm."""
-    index: Floats = (state["stores_mm"][at] * _WEIGHT).sum(axis=1)
-    return index
 
 
 def _close_block(rows: Rows, state: State) -> None:
