@@ -82,6 +82,15 @@ def test_an_event_counts_once_though_it_lasts() -> None:
     assert int((outcome.score >= 1.0).sum()) == 1
 
 
+def test_each_signal_notices_a_shift_of_level() -> None:
+    """The first distances, in units of a scatter not yet known, must not hide all later ones."""
+    bank = Bank(Ensemble(), [Watched(id="any")])
+    values = shifted()[: 15 * A_DAY + 1]
+    times = START + EVERY * np.arange(len(values), dtype=np.int64)
+    bank.advance(np.zeros(len(values), np.intp), times, values)
+    assert (bank.state["rarity"][0] > 0).all()
+
+
 def test_a_value_that_is_usual_at_another_hour_is_told_by_the_hour() -> None:
     values = 10 + 3 * daily(20 * A_DAY)[:, 0] + 0.1 * persistent(1, 20 * A_DAY, 0.0, 5)[:, 0]
     night = 15 * A_DAY + A_DAY * 3 // 4
