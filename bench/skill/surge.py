@@ -1,6 +1,6 @@
 """High water within four hours at tide gauges: the forecast beside the tide, and tide and residual.
 
-As for floods: the threshold is the 99.5 % level of the training part, events and leads likewise,
+As for floods: the threshold is the 98 % level of the training part, events and leads likewise,
 and the rules have a margin that was tuned on the training part. Their tide is the detector's own.
 """
 
