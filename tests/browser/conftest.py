@@ -6,9 +6,11 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -76,9 +78,25 @@ class Lab1:
         with connect(as_stage(self.dsn, "alerts"), stage="alerts") as db:
             Follower(db, self.clock, scenario=False).step()
 
-    def beat(self) -> None:
-        for stage in ("ingest", "models", "alerts"):
-            stages.beat(self.db, stage, 1, "running", "", self.clock.now())
+    @contextmanager
+    def beating(self) -> Iterator[None]:
+        """The stages give their signs of life, as often as they do."""
+        stop = threading.Event()
+
+        def beat() -> None:
+            with connect(self.dsn, stage="test") as db:
+                while not stop.is_set():
+                    for stage in ("ingest", "models", "alerts"):
+                        stages.beat(db, stage, 1, "running", "", self.clock.now())
+                    stop.wait(2)
+
+        thread = threading.Thread(target=beat)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
 
 
 def small_network() -> Network:
@@ -126,8 +144,8 @@ def lab(dsn: str) -> Iterator[Lab1]:
         for second in range(60, 0, -1):
             lab.measure("lake-level", 4 + second / 100, ago_s=second)
         lab.measure("bridge-stage", 1.25)
-        lab.beat()
-        yield lab
+        with lab.beating():
+            yield lab
 
 
 @pytest.fixture
