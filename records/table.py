@@ -6,7 +6,7 @@ import csv
 import gzip
 import io
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,7 +14,7 @@ from typing import Self
 from records.errors import InputError
 
 
-def lines(path: Path) -> Iterator[str]:
+def lines(path: Path) -> Generator[str, None, None]:
     """The text lines of a plain or gzipped UTF-8 file. Raises InputError."""
     try:
         with path.open("rb") as file:
@@ -37,10 +37,19 @@ class Table:
     def __init__(self, path: Path, needed: Sequence[str]) -> None:
         self._path = path
         self._needed = needed
-        self._reader = csv.reader(lines(path))
+        self._lines = lines(path)
+        self._reader = csv.reader(self._lines)
         self.columns: dict[str, int] = {}
 
     def __enter__(self) -> Self:
+        try:
+            self._read_names()
+        except BaseException:
+            self._lines.close()
+            raise
+        return self
+
+    def _read_names(self) -> None:
         try:
             names = [name.strip() for name in next(self._reader, [])]
         except csv.Error as error:
@@ -56,7 +65,6 @@ class Table:
         twice = {name for name in self.columns if names.count(name) > 1}
         if twice:
             raise InputError(f"{self._path} has the column {min(twice)!r} twice")
-        return self
 
     def __exit__(
         self,
@@ -64,6 +72,7 @@ class Table:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._lines.close()
         if isinstance(error, ValueError | csv.Error):
             raise self._wrong(error) from error
 
