@@ -85,7 +85,8 @@ class Ensemble(Detector):
         "fixed configuration for all series. Null: windowed Gaussian of 1,000 readings. On 31 "
         "files of the Numenta benchmark it was chosen on, with the threshold from the other half, "
         "it reaches about 69 (the null's best is 38); synthetic bursty counts with long surges, "
-        "not chosen on, gave 69 (the null 83). Scores after 30 readings, levels after 7 days. "
+        "of a generator whose first files counted in the choice, gave 69 (the null 83). Scores "
+        "after 30 readings, levels after 7 days. "
         "Heavy-tailed noise gave two to three alarms a year at a budget of one, other noise less "
         "than one. Weekends and yearly seasons are not known to it; a slow drift is not found."
     )
