@@ -43,7 +43,7 @@ _FEWEST_WITHIN_S = 2700.0
 # Readings that are too few for six minutes can end a warning; their score stays below yellow.
 _DENSE_S, _SPARSE_SCORE = 900.0, 0.69
 _LONG_AGO_S = 1e9
-_SHAKES = 15 * MINUTE  # after both sides of the tide were seen within minutes
+_FADES_S = 300.0  # seismic waves that shake the sea floor, by a factor e
 _LOST = 90 * MINUTE  # no wave stays off on one side for so long: the tide must be learned anew
 
 
@@ -58,15 +58,16 @@ class TsunamiPressure(Associated):
 
     name = "tsunami-pressure"
     hazard = Hazard.TSUNAMI
-    version = "2"
+    version = "3"
     quantities = frozenset({"water_column_height"})
     card = (
         "Tsunami waves on bottom pressure (metres of water, raw or detided) at 15 s to 5 min, "
         "also mixed with slower ones. The tide is extrapolated by a cubic through ten-minute "
         "means an hour apart (Mofjeld's scheme of the DART buoys, Meinig et al. 2005), limit 30 "
         "mm. The residual counts by its median over the last six minutes (three readings at "
-        "least), because seismic waves pass faster; where it was on both sides of the tide "
-        "within a quarter of an hour, by the lesser of two medians in a row. One station is "
+        "least), because seismic waves pass faster; to begin a warning it must exceed the limit by "
+        "what readings lately jumped from one to the next, less the limit. Read every 3 minutes or "
+        "more rarely, a strong quake may still be taken for a wave. One station is "
         "orange where the network has no other, else yellow; orange takes two whose onsets a "
         "wave of 100 m/s or more can join, and which seismic waves can't. Red: ten times the "
         "limit. Cold start 3.5 h, blind for 2 h after a gap of half an hour; readings every 5 "
@@ -94,7 +95,8 @@ class TsunamiPressure(Associated):
             "cell_sum": Slot("float64", (_CELLS,)),
             "cell_count": Slot("float64", (_CELLS,)),
             "median": Slot(fill=np.nan),
-            "middle": Slot(fill=np.nan),
+            "jump": Slot(),
+            "jump_at": Slot("int64"),
             "shaken_at": Slot("int64"),
             "shaken_s": Slot(fill=_LONG_AGO_S),
             "on_tide_at": Slot("int64"),
@@ -111,8 +113,12 @@ class TsunamiPressure(Associated):
         expected = tide.predicted(at, measured_at, state)
         residual = rows.value - expected
         median = self._median(rows, residual, state)
+        # Of few readings that shake a median is off by chance: a warning does not begin with one.
+        begun = measured_at - state["over_at"][at] <= self.hold_s * SECOND
+        doubt = np.where(begun, 0.0, self._jump(rows, state))
+        median = np.sign(median) * np.maximum(np.abs(median) - doubt, 0.0)
         # What passes within minutes does not count for the tide: its median does.
-        passing = np.abs(residual) > self.threshold
+        passing = (np.abs(residual) > self.threshold) | (doubt > 0)
         nearby = np.clip(residual, -self.threshold, self.threshold)
         lasting = np.where(np.isnan(median), nearby, median)
         believed = np.where(passing, expected + lasting, rows.value)
@@ -168,12 +174,22 @@ class TsunamiPressure(Associated):
         means = np.where(within, sums / np.where(counts > 0, counts, 1.0), np.inf)
         self._note_shaking(rows, means, within, state)
         reach_s = np.where(within, age_s, 0.0).max(axis=1)
-        shaken = rows.measured_at - state["shaken_at"][at] <= _SHAKES
-        middle, before = _middle(means, within), state["middle"][at]
-        state["middle"][at] = np.where(known, middle, before)
-        # Of readings that shake a median is off by chance, but not two in a row on one side.
-        median = np.where(shaken, _agreed(middle, before), middle)
+        median = _middle(means, within)
         return np.where(known & (reach_s >= self.median_s / 2), median, np.nan)
+
+    def _jump(self, rows: Rows, state: State) -> Floats:
+        """By how much one reading lately differed from the one before it, fading; what a wave that
+        lasts for minutes may do between two readings is taken off."""
+        at, measured_at = rows.at, rows.measured_at
+        sums, counts = state["cell_sum"][at, -2:], state["cell_count"][at, -2:]
+        both = (counts > 0).all(axis=1)
+        step = np.abs(np.diff(sums / np.where(counts > 0, counts, 1.0), axis=1)[:, 0])
+        ago_s = np.maximum(measured_at - state["jump_at"][at], 0) / SECOND
+        faded = state["jump"][at] * np.exp(-ago_s / _FADES_S)
+        jump = np.maximum(np.where(both, step, 0.0), faded)
+        state["jump"][at], state["jump_at"][at] = jump, measured_at
+        beyond: Floats = np.maximum(jump - self.threshold, 0.0)
+        return beyond
 
     def _note_shaking(
         self, rows: Rows, means: Floats, within: NDArray[np.bool_], state: State
@@ -203,13 +219,6 @@ class TsunamiPressure(Associated):
         state["shaken_s"][at] = np.where(begun, shaken_s, state["shaken_s"][at])
         state["onset_at"][at] = np.where(begun, measured_at, state["onset_at"][at])
         state["over_at"][at] = np.where(over, measured_at, state["over_at"][at])
-
-
-def _agreed(one: Floats, other: Floats) -> Floats:
-    """The nearer to zero of two, 0 where they differ in sign; NaN where one is not known."""
-    return np.where(
-        one * other > 0, np.sign(one) * np.minimum(abs(one), abs(other)), 0 * one * other
-    )
 
 
 def _middle(means: Floats, within: NDArray[np.bool_]) -> Floats:
