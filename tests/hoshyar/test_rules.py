@@ -58,7 +58,7 @@ def test_of_a_series_all_its_tests_are_shown_in_its_unit(data: Path) -> None:
         "version": "valley-1",
         "series": "s",
         "unit": "cm",
-        "gross_range": {"fail": [-2000, 150000], "suspect": None},
+        "gross_range": {"fail": [-2000, 600000], "suspect": None},
         "spike": {"suspect": 30, "fail": None, "method": "average"},
     }
 

@@ -232,7 +232,12 @@ async function kept() {
 
 async function opened() {
   const loadDataDir = await kept();
-  if (loadDataDir) return await PGlite.create({ extensions: { timescaledb }, loadDataDir });
+  if (loadDataDir) {
+    const pg = await PGlite.create({ extensions: { timescaledb }, loadDataDir });
+    // Where it is not loaded at once it comes with its first use, but without its columnstore.
+    await pg.exec("LOAD 'timescaledb'");
+    return pg;
+  }
   const pg = await PGlite.create({ extensions: { timescaledb } });
   await pg.exec("CREATE EXTENSION timescaledb");
   const image = await pg.dumpDataDir("none");
