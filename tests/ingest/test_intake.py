@@ -44,7 +44,7 @@ def test_a_message_becomes_rows_in_the_units_of_the_series() -> None:
     assert rows(commit.readings) == [(1, 0.0, pytest.approx(2.417), False), (2, -0.25, 0.5, False)]
     assert commit.readings.flag.tolist() == [2, 2]
     assert (commit.worker, commit.received_at, commit.decoder, commit.rules) == (
-        3, NOW, "senml-1", "qartod-3",
+        3, NOW, "senml-1", "qartod-4",
     )  # fmt: skip
     assert commit.settled == (Settled(1, 7, ((1042, 1042),)),)
     assert commit.quarantined == ()

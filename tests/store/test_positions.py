@@ -35,7 +35,7 @@ def say(db: Database, *said: tuple[int, int, float | None, float | None]) -> Non
         DeviceStatus(device, "online", 1, "", None, lat, lon, NOW + hours * HOUR)
         for device, hours, lat, lon in said
     )
-    readings.commit(db, Commit(0, NOW, "senml-1", "qartod-3", empty(), statuses=statuses))
+    readings.commit(db, Commit(0, NOW, "senml-1", "qartod-4", empty(), statuses=statuses))
 
 
 def test_a_row_is_kept_of_each_change_and_the_newest_comes_back(db: Database) -> None:
