@@ -48,7 +48,7 @@ def test_what_is_shown_can_be_changed_and_imported(data: Path, dsn: str) -> None
     assert show(data, "", "") == shown
     with connect(dsn, stage="test") as db:
         assert registry.load(db).rules.version == "mine"
-    assert show(data, "qartod-4", "")["version"] == "qartod-3"
+    assert show(data, "qartod-4", "")["version"] == "qartod-4"
 
 
 def test_of_a_series_all_its_tests_are_shown_in_its_unit(data: Path) -> None:
