@@ -7,6 +7,7 @@ import math
 import os
 import random
 import signal
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -199,8 +200,9 @@ def reached(dsn: str, due: int) -> bool:
 
 def pid_of(command: Command, data: Path, name: str) -> int | None:
     if name == "player":
-        found = [p.pid for p in command.family() if "play" in p.cmdline()]
-        return found[0] if found else None
+        with suppress(psutil.NoSuchProcess):  # one of the family ends meanwhile
+            return next((p.pid for p in command.family() if "play" in p.cmdline()), None)
+        return None
     parts = json.loads((data / "run.json").read_bytes())["parts"]
     pid: int | None = next(part["pid"] for part in parts if part["name"] == name)
     return pid if pid is not None and psutil.pid_exists(pid) else None
