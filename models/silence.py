@@ -121,8 +121,9 @@ class Silence:
     def load(self, ids: Sequence[str], saved: Mapping[str, Any], at: int) -> None:
         """Take over the series that are known; for others the silence counts from `at`."""
         for place, series_id in enumerate(ids):
-            seen, newest, silent, steps = saved.get(series_id, (at, _NEVER, False, [0, 0]))
+            # What an older version saved has no steps: they are learned again.
+            seen, newest, silent, *steps = saved.get(series_id, (at, _NEVER, False))
             self.seen_at[place] = int(seen)
             self.newest_at[place] = int(newest)
             self.silent[place] = bool(silent)
-            self.steps[place] = steps
+            self.steps[place] = steps[0] if steps else 0

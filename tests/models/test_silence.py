@@ -43,3 +43,9 @@ def test_a_pause_is_no_step() -> None:
 
 def test_where_the_interval_was_said_it_counts_alone() -> None:
     assert silences([1, 15, 15], unknown=False) == [11, 26, 41]
+
+
+def test_what_a_version_without_steps_saved_is_taken_over() -> None:
+    silence = Silence(np.array([600.0]), START, np.array([True]))
+    silence.load(["a"], {"a": [START + MINUTE, START, False]}, START)
+    assert silence.save(["a"]) == {"a": (START + MINUTE, START, False, [0, 0])}
