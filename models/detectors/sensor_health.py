@@ -70,6 +70,7 @@ class SensorHealth(Detector):
 
     name = "sensor-health"
     hazard = Hazard.SENSOR_HEALTH
+    version = "2"
     experimental = True
     any_value = True
     card = (

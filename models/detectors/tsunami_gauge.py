@@ -70,6 +70,7 @@ class TsunamiGauge(Detector):
 
     name = "tsunami-gauge"
     hazard = Hazard.TSUNAMI
+    version = "2"
     quantities = frozenset({"sea_level"})
     card = (
         "Tsunami waves (periods of about 5 to 90 minutes) on a tide gauge that reports every 15 s "

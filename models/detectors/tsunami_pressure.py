@@ -70,7 +70,7 @@ class TsunamiPressure(Associated):
         "more rarely, a strong quake may still be taken for a wave. One station is "
         "orange where the network has no other, else yellow; orange takes two whose onsets a "
         "wave of 100 m/s or more can join, and which seismic waves can't. Red: ten times the "
-        "limit. Cold start 3.5 h, blind for 2 h after a gap of half an hour; readings every 5 "
+        "limit. Cold start 3.5 h, blind for 2 h after a gap of an hour; readings every 5 "
         "to 15 min can end a warning but not begin one, slower ones say nothing. Null: the same "
         "limit without the median, which seismic waves trigger."
     )

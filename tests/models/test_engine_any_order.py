@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -83,15 +85,7 @@ def test_the_order_of_series_in_the_registry_does_not_matter(seed: int, order: l
     other = Registry.of(network(*order))
     arrivals = stream(seed)
     numbers = np.array([0, *(other.series_number[REGISTRY.series_id[n]] for n in (1, 2, 3))])
-    renumbered = ReadingBatch(
-        numbers[arrivals.series].astype(np.int32),
-        arrivals.measured_at,
-        arrivals.received_at,
-        arrivals.value,
-        arrivals.flag,
-        arrivals.checks,
-        arrivals.late,
-    )
+    renumbered = replace(arrivals, series=numbers[arrivals.series].astype(np.int32))
     running = Engine(other, started_at=START)
     assert running.advance(renumbered, END) == whole_run(seed)[0]
 
@@ -104,15 +98,7 @@ def test_any_order_of_late_rows_gives_the_same(seed: int, shuffle: int) -> None:
     late = np.flatnonzero(arrivals.late)
     received_at = arrivals.received_at.copy()
     received_at[late] = np.random.default_rng(shuffle).permutation(received_at[late])
-    other = ReadingBatch(
-        arrivals.series,
-        arrivals.measured_at,
-        received_at,
-        arrivals.value,
-        arrivals.flag,
-        arrivals.checks,
-        arrivals.late,
-    )
+    other = replace(arrivals, received_at=received_at)
     running = Engine(REGISTRY, started_at=START)
     assert running.advance(other, END) == whole_run(seed)[0]
 
