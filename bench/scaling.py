@@ -32,13 +32,14 @@ MESSAGES = 60_000
 
 def arrivals(owned: set[int], messages: int, size: int, start_s: float) -> list[Arrival]:
     """Those of all the messages whose devices are of these shards."""
+    moments = [publisher.sampled_s(number, size, start_s) for number in range(messages)]
     return [
         Arrival(
-            f"hoshyar/v1/bench/{publisher.device(number)}/readings",
-            publisher.payload(number, size, start_s),
-            int((start_s + 60) * SECOND) + number,
+            publisher.topic_of(number),
+            publisher.payload(number, size, at_s),
+            round(at_s * SECOND) + number % publisher.DEVICES,
         )
-        for number in range(messages)
+        for number, at_s in enumerate(moments)
         if shard_of(publisher.device(number)) in owned
     ]
 

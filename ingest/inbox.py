@@ -144,6 +144,11 @@ class Inbox:
     def is_due(self, now_s: float) -> bool:
         return self.waits and self.wait_s(now_s) == 0.0
 
+    @property
+    def is_full(self) -> bool:
+        """Whether no more than what waits would go into the next batch."""
+        return self._waiting.size_bytes >= self._portions.size_bytes
+
     def take(self) -> Pending:
         """The next batch, as much as can be stored in time. What is left is due at once."""
         self._first_s = float("-inf")
@@ -197,6 +202,11 @@ class Backlog:
     @property
     def waits(self) -> bool:
         return bool(self._waiting)
+
+    @property
+    def is_full(self) -> bool:
+        """As `Inbox.is_full`."""
+        return self._waiting.size_bytes >= self._portions.size_bytes
 
     def take(self, now_at: int) -> Pending:
         """The next piece, at least one message, stamped with the moment at which it is taken."""

@@ -1,7 +1,8 @@
 """The stage: reads, takes, commits, acknowledges, and then writes receipts. In that order, always.
 
-One thread does it all, so nothing can overtake a commit. What is committed goes over the session
-that holds the worker's leases. When that is lost, so are the leases: everything that was not
+One loop does it all but the waiting for the store: while one batch is written, the next is read and
+taken, and its commit begins when that one has ended. What is committed goes over the session that
+holds the worker's leases. When that is lost, so are the leases: everything that was not
 acknowledged is forgotten here, stays with the broker, and comes again to whoever owns it then.
 """
 
@@ -14,29 +15,29 @@ import threading
 import time
 from collections.abc import Callable
 
-import msgspec
-
+from ingest.committing import Committing, CommitTo, Taken
 from ingest.homes import Homes
 from ingest.inbox import LOCKSTEP, Inbox, Pace
 from ingest.intake import Intake
 from ingest.lanes import BACKLOG, Lane, Lanes
 from ingest.measures import Measures
-from ingest.receipts import DueReceipts
 from ingest.resuming import resumed, takes_over
+from ingest.telling import Telling
 from ingest.tenure import Tenure
 from ingest.waiting import Pending
 from records.clock import Clock, WallClock
 from records.errors import SettingsError, StoreUnavailable
 from records.settings import Settings
 from records.telemetry import Telemetry
-from records.topics import device_topic
 from store import clock, readings, registry, stages
 from store.connection import Database, connect
-from store.readings import Commit, Committed
+from store.readings import Commit
 
 NAME = "ingest"
 _BEAT_EVERY_S = 2.0
 _LOOK_EVERY_S = 0.25
+# With commits under way all the time: then the next is not begun before the look.
+_LOOK_LATEST_S = 1.0
 # No broker: so long nobody is called, as a call may hang for seconds.
 _NO_BROKER_S = 1.0
 _RECONNECT_S = (0.2, 5.0)
@@ -58,7 +59,7 @@ class Service:
         settings: Settings,
         stop: threading.Event,
         wall: Clock | None = None,
-        commit: Callable[[Database, Commit], Committed] = readings.commit,
+        commit: CommitTo = readings.commit,
     ) -> None:
         """Raises SettingsError. `commit` stores one commit; tests put a fault in its place."""
         if not settings.dsn:
@@ -67,7 +68,7 @@ class Service:
             )
         self._settings, self._stop = settings, stop
         self._wall = wall or WallClock()
-        self._commit_to = commit
+        self._committing = Committing(commit)
         self._scenario = settings.clock == "scenario"
         self._scenario_at = _BEFORE_ANY_SCENARIO
         self._connected_s = self._retry_s = 0.0
@@ -84,7 +85,7 @@ class Service:
         self._intake: Intake | None = None
         self._device_ids: dict[int, str] = {}
         self._inbox = Inbox(LOCKSTEP if self._scenario else Pace(), self._lanes.ignores)
-        self._receipts = DueReceipts()
+        self._telling = Telling(self._lanes, self._measures)
         self._looked_s = self._beaten_s = self._turned_s = float("-inf")
         self._no_broker_until_s = 0.0
         self._trouble = ""
@@ -98,6 +99,7 @@ class Service:
             self._store_rest()
         finally:
             self._lanes.close_all()
+            self._committing.close()
             if self._db is not None:
                 self._db.close()
 
@@ -106,6 +108,7 @@ class Service:
         until_s = time.monotonic() + _END_S
         while self._intake is not None and self._inbox.waits and time.monotonic() < until_s:
             self._store_batch()
+        self._settle()
 
     def _turn(self) -> None:
         if self._intake is None:
@@ -114,16 +117,31 @@ class Service:
             self._stop.wait(0.05)
             return
         self._listen()
-        if self._inbox.is_due(time.monotonic()):
-            self._store_batch()
-        if self._inbox.backlog.waits and not self._inbox.waits:
-            self._store_piece()
+        if self._committing.is_done:
+            self._settle()
+        if (store := self._due()) is not None:
+            store()
         self._look_around()
-        self._send_receipts()
+        if self._intake is not None and not self._busy:
+            self._telling.say(self._telling.worded(self._intake, self._device_ids))
+
+    @property
+    def _busy(self) -> bool:
+        return self._committing.under_way is not None
+
+    def _due(self) -> Callable[[], None] | None:
+        """What is to be stored now. Beside a commit under way, what would not grow by waiting."""
+        inbox, busy = self._inbox, self._busy
+        if inbox.is_full if busy else inbox.is_due(time.monotonic()):
+            return self._store_batch
+        if not inbox.waits and (inbox.backlog.is_full if busy else inbox.backlog.waits):
+            return self._store_piece
+        return None
 
     def _listen(self) -> None:
         """Wait for bytes and take in what has come."""
-        ready = self._select(self._inbox.wait_s(time.monotonic()))
+        wait_s = _LOOK_EVERY_S if self._busy else self._inbox.wait_s(time.monotonic())
+        ready = self._select(0.0 if self._due() else wait_s)
         now_s = time.monotonic()
         care = now_s - self._turned_s >= _LOOK_EVERY_S
         if care:
@@ -158,64 +176,60 @@ class Service:
         writers = [sock for s, sock, _ in watched if sock is not None and s.wants_to_write]
         if any(room and session.more for session, _, room in watched):
             wait_s = 0.0
+        readers.append(self._committing)
         readable, writable, _ = select.select(readers, writers, [], min(wait_s, _LOOK_EVERY_S))
         return {*readable, *writable}
 
     def _store_batch(self) -> None:
         """Commit one batch and acknowledge it; if that fails it comes again."""
-        inbox, began_s = self._inbox, time.monotonic()
-        pending = inbox.take()
-        self._store(pending)
-        inbox.took(pending, time.monotonic() - began_s)
+        self._store(self._inbox.take(), self._inbox.took)
 
     def _store_piece(self) -> None:
         """Between two live batches, a piece of the backlog that does not keep the next waiting."""
-        backlog, began_s = self._inbox.backlog, time.monotonic()
-        piece = backlog.take(self._now())
-        self._store(piece)
-        backlog.took(piece, time.monotonic() - began_s)
+        backlog = self._inbox.backlog
+        self._store(backlog.take(self._now()), backlog.took)
 
-    def _store(self, pending: Pending) -> None:
-        if self._intake is None or self._db is None:
+    def _store(self, pending: Pending, took: Callable[[Pending, float], None]) -> None:
+        """Take these in, perhaps beside a commit, and begin theirs when that has ended."""
+        if self._intake is None:
             return
-        work = self._intake.take(pending.arrivals)
         began_s = time.monotonic()
+        work = self._intake.take(pending.arrivals)
+        spent_s = time.monotonic() - began_s
+        self._settle()
+        if self._intake is None or self._db is None:
+            return  # the commit before it was lost, and this with it
+        self._telling.note(self._intake, work)
+        # In words now: when they are said the ledger in memory may be ahead of the store again.
+        receipts = self._telling.worded(self._intake, self._device_ids)
+        commands = self._intake.commands()
+        taken = Taken(pending, work, spent_s, took, commands, receipts)
+        self._committing.begin(self._db, taken)
+
+    def _settle(self) -> None:
+        """Wait for the commit under way, if there is one: then, and only then, say so."""
+        if not self._busy:
+            return
         try:
-            done = self._commit_to(self._db, work) if work.has_news else None
+            taken, done = self._committing.end()
         except StoreUnavailable as error:
             self._store_lost(error)
             return
-        spent_s = time.monotonic() - began_s
-        self._measures.committed(pending.arrivals, work, done, spent_s, self._now())
-        for session, received in pending.received:
+        self._measures.committed(taken.pending.arrivals, taken.work, *done, self._now())
+        taken.took(taken.pending, taken.spent_s + done.spent_s)
+        for session, received in taken.pending.received:
             session.acknowledge(received)
-        for command in self._intake.commands():
+        for command in taken.commands:
             self._lanes.ask(*command)
-        self._receipts.add(self._intake.touched())
-        for status in work.statuses:
-            if status.state == "online" and status.boot is not None:
-                self._receipts.at_once((status.device, status.boot))
-
-    def _send_receipts(self) -> None:
-        """Only between batches: then the ledger in memory is the committed one."""
-        if self._intake is None:
-            return
-        now_s = time.monotonic()
-        for key in self._receipts.ready(now_s):
-            receipt, id_ = self._intake.receipt(*key), self._device_ids.get(key[0])
-            live = self._lanes.live(id_) if id_ is not None else None
-            if receipt is not None and id_ is not None and live is not None:
-                lab = self._intake.registry.lab_of_device(id_)
-                said = msgspec.json.encode(receipt._asdict())
-                if not live.publish(device_topic(lab, id_, "receipt"), said):
-                    continue
-                self._measures.receipted()
-            self._receipts.sent(key, now_s)
+        self._telling.say(taken.receipts)
 
     def _look_around(self) -> None:
         """Registry, leases, clock and sign of life, each at its time."""
-        db, now_s = self._db, time.monotonic()
-        if db is None or now_s - self._looked_s < _LOOK_EVERY_S:
+        now_s = time.monotonic()
+        if now_s - self._looked_s < (_LOOK_LATEST_S if self._busy else _LOOK_EVERY_S):
+            return
+        self._settle()
+        if (db := self._db) is None:
             return
         self._looked_s = now_s
         try:
@@ -298,7 +312,7 @@ class Service:
         assert self._intake is not None
         self._intake = self._resumed(db, self._intake.registry)
         homes = Homes(self._intake.registry)
-        self._receipts.add(
+        self._telling.add(
             key
             for key in self._intake.newest_boots()
             if homes.of(self._device_ids.get(key[0], "")) in got

@@ -21,33 +21,24 @@ def acknowledge_first() -> None:
     """Acknowledge before commit."""
     honest = Service._store
 
-    def store(self: Service, pending: Pending) -> None:
+    def store(self: Service, pending: Pending, took: Any) -> None:
         for session, received in pending.received:
             session.acknowledge(received)
-        honest(self, pending)
+        honest(self, pending, took)
 
     _plant(Service, "_store", store)
 
 
 def receipt_first() -> None:
     """Send receipts from the ledger in memory, which runs ahead of the store."""
+    honest = Service._store
 
-    def commit_after(self: Service) -> None:
-        honest = self._commit_to
+    def store(self: Service, pending: Pending, took: Any) -> None:
+        honest(self, pending, took)
+        if (taken := self._committing.under_way) is not None:
+            self._telling.say(taken.receipts)
 
-        def commit_to(db: Any, work: Any) -> Any:
-            assert self._intake is not None
-            self._receipts.add(self._intake.touched())
-            self._send_receipts()
-            return honest(db, work)
-
-        if not hasattr(self, "planted"):
-            self.planted = True  # type: ignore[attr-defined]
-            self._commit_to = commit_to
-        turn(self)
-
-    turn = Service._turn
-    _plant(Service, "_turn", commit_after)
+    _plant(Service, "_store", store)
 
 
 def small_pieces() -> None:
