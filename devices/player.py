@@ -5,7 +5,7 @@ request a line, and is answered on standard output when the broker has taken the
 
     ready 24396             at the start: how many messages the case has
     publish 0 1000          asked: the messages with places 0 to 999
-    published 0 1000        answered: the broker has them, or it can't be reached now
+    published 0 1000        answered: the broker has them, or the first, or can't be reached now
 
 The messages are a pure function of the case and a place says everything about one, so the player
 keeps nothing: after `kill -9` another one is asked for what is still missing, and a message that
@@ -41,6 +41,9 @@ class Publisher:
     A connection that is lost is not mended but replaced, and what was under way on it is dropped:
     a client that sends it again by itself would let later messages overtake those that the broker
     has forgotten. Who asks finds them missing in the ledger and asks again, in order.
+
+    Over a new connection one message goes ahead: a broker that has just come back may take messages
+    while nobody listens yet, and those after them would arrive first.
     """
 
     def __init__(self, settings: Settings, broker: BrokerAddress) -> None:
@@ -49,10 +52,14 @@ class Publisher:
         self._client: mqtt.Client | None = None
 
     def publish(self, messages: Sequence[Message]) -> bool:
-        """Hand messages over in order; True when the broker has taken them all."""
+        """Hand messages over in order, the first alone over a new connection; True when the broker
+        has taken them."""
+        stood = self._client is not None and self._client.is_connected()
         client = self._connected()
         if client is None:
             return False
+        if not stood:
+            messages = messages[:1]
         under_way = [client.publish(m.topic, m.payload, qos=1) for m in messages]
         for sent in under_way:
             while client.is_connected() and not sent.is_published():

@@ -42,8 +42,8 @@ class Lead:
         self._player = player
         self._look = look
         self._db: Database | None = None
-        # Whether what is published now reaches ingest.
-        self._sure = False
+        # Devices of which what is published now reaches ingest.
+        self._sure: set[str] = set()
 
     def run(self, chunks: Iterable[Chunk], done: Callable[[Chunk], None]) -> None:
         """Play all chunks; `done` is called after each. Raises what `look` raises."""
@@ -66,14 +66,24 @@ class Lead:
         """Until the ledger holds every message of the chunk.
 
         The ledger is asked, not the broker: what a killed stage or broker has forgotten is
-        published again, and what is there already changes nothing. After trouble one message goes
-        ahead, so that none overtakes another while ingest is not yet listening again: the checks
-        of a series' values go by their order.
+        published again, and what is there already changes nothing. After trouble one message of
+        each device goes ahead, so that none overtakes another while ingest is not yet listening
+        again (to one device it may be, and not to the next): the checks of a series' values go by
+        their order.
         """
         while (missing := self._missing(chunk.first, chunk.end)) is not None:
-            end = chunk.end if self._sure else missing + 1
+            end = self._sure_end(missing, chunk.end)
             self._player.ask(missing, end)
-            self._sure = self._await_ledger(missing, end)
+            if self._await_ledger(missing, end):
+                self._sure.add(self._device(missing))
+            else:
+                self._sure.clear()
+
+    def _sure_end(self, first: int, end: int) -> int:
+        """Up to where messages may be published at once; the first one always."""
+        unsure = (n for n in range(first, end) if self._device(n) not in self._sure)
+        found = next(unsure, end)
+        return first + 1 if found == first else found
 
     def _await_ledger(self, first: int, end: int) -> bool:
         """True when the ledger holds these messages, False when nothing more comes."""

@@ -14,6 +14,7 @@ import select
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 from ingest.committing import Committing, CommitTo, Taken
 from ingest.homes import Homes
@@ -31,7 +32,6 @@ from records.settings import Settings
 from records.telemetry import Telemetry
 from store import clock, readings, registry, stages
 from store.connection import Database, connect
-from store.readings import Commit
 
 NAME = "ingest"
 _BEAT_EVERY_S = 2.0
@@ -172,7 +172,7 @@ class Service:
     def _select(self, wait_s: float) -> set[object]:
         """Sockets that can be read or written now."""
         watched = [(x.session, x.session.socket, self._has_room(x)) for x in self._lanes]
-        readers = [sock for _, sock, room in watched if sock is not None and room]
+        readers: list[Any] = [sock for _, sock, room in watched if sock is not None and room]
         writers = [sock for s, sock, _ in watched if sock is not None and s.wants_to_write]
         if any(room and session.more for session, _, room in watched):
             wait_s = 0.0

@@ -91,6 +91,4 @@ def test_a_receipt_leaves_out_what_was_taken_beside_the_commit(
         receipt = device.receipts.get(timeout=WAIT_S)
         heard.set()
         assert receipt["through"] == begun[0].settled[0].ranges[-1][1]
-        until(
-            lambda: device.receipts.get(timeout=WAIT_S)["through"] == MESSAGES - 1, "the receipt"
-        )
+        until(lambda: device.receipts.get(timeout=WAIT_S)["through"] == MESSAGES - 1, "the receipt")
