@@ -47,10 +47,10 @@ class Wire:
         return found
 
 
-@pytest.mark.parametrize("deaf", [set(), {"a"}, {"b"}, {"a", "b"}], ids=str)
-def test_nothing_overtakes_what_was_lost(monkeypatch: pytest.MonkeyPatch, deaf: set[str]) -> None:
+@pytest.mark.parametrize("deaf", ["", "a", "b", "ab"])
+def test_nothing_overtakes_what_was_lost(monkeypatch: pytest.MonkeyPatch, deaf: str) -> None:
     monkeypatch.setattr(lockstep, "ASK_AGAIN_S", 0.0)
-    wire = Wire(deaf)
+    wire = Wire(set(deaf))
     registry: Any = SimpleNamespace(device_number=NUMBERS)
     player: Any = wire
     lead = Lead("", registry, MESSAGES, player, lambda: None)
