@@ -54,11 +54,11 @@ class Publisher:
     def publish(self, messages: Sequence[Message]) -> bool:
         """Hand messages over in order, the first alone over a new connection; True when the broker
         has taken them."""
-        stood = self._client is not None and self._client.is_connected()
+        before = self._client
         client = self._connected()
         if client is None:
             return False
-        if not stood:
+        if client is not before:
             messages = messages[:1]
         under_way = [client.publish(m.topic, m.payload, qos=1) for m in messages]
         for sent in under_way:

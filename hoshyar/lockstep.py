@@ -75,15 +75,20 @@ class Lead:
             end = self._sure_end(missing, chunk.end)
             self._player.ask(missing, end)
             if self._await_ledger(missing, end):
-                self._sure.add(self._device(missing))
+                self._sure.update(map(self._device, range(missing, end)))
             else:
                 self._sure.clear()
 
     def _sure_end(self, first: int, end: int) -> int:
-        """Up to where messages may be published at once; the first one always."""
-        unsure = (n for n in range(first, end) if self._device(n) not in self._sure)
-        found = next(unsure, end)
-        return first + 1 if found == first else found
+        """Up to where messages may be published at once: of a device that is not sure, one."""
+        ahead: set[str] = set()
+        for place in range(first, end):
+            device = self._device(place)
+            if device in ahead:
+                return place
+            if device not in self._sure:
+                ahead.add(device)
+        return end
 
     def _await_ledger(self, first: int, end: int) -> bool:
         """True when the ledger holds these messages, False when nothing more comes."""

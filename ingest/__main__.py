@@ -14,9 +14,6 @@ from records import lifeline
 from records.errors import SettingsError
 from records.settings import Settings
 
-# The thread that talks to the store has little to do, and often: it is not kept waiting for long.
-_SWITCH_S = 0.0005
-
 # The thread that talks to the store does little, but often: it is not kept waiting for long.
 _SWITCH_S = 0.0001
 
@@ -33,7 +30,6 @@ def main(environment: Mapping[str, str]) -> int:
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-        sys.setswitchinterval(_SWITCH_S)
         sys.setswitchinterval(_SWITCH_S)
         Service(settings, stop).run()
     except SettingsError as error:

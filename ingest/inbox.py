@@ -203,11 +203,6 @@ class Backlog:
     def waits(self) -> bool:
         return bool(self._waiting)
 
-    @property
-    def is_full(self) -> bool:
-        """As `Inbox.is_full`."""
-        return self._waiting.size_bytes >= self._portions.size_bytes
-
     def take(self, now_at: int) -> Pending:
         """The next piece, at least one message, stamped with the moment at which it is taken."""
         size_bytes = self._portions.size_bytes

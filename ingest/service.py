@@ -119,8 +119,7 @@ class Service:
         self._listen()
         if self._committing.is_done:
             self._settle()
-        if (store := self._due()) is not None:
-            store()
+        self._store_what_is_due()
         self._look_around()
         if self._intake is not None and not self._busy:
             self._telling.say(self._telling.worded(self._intake, self._device_ids))
@@ -129,19 +128,25 @@ class Service:
     def _busy(self) -> bool:
         return self._committing.under_way is not None
 
-    def _due(self) -> Callable[[], None] | None:
-        """What is to be stored now. Beside a commit under way, what would not grow by waiting."""
-        inbox, busy = self._inbox, self._busy
-        if inbox.is_full if busy else inbox.is_due(time.monotonic()):
-            return self._store_batch
-        if not inbox.waits and (inbox.backlog.is_full if busy else inbox.backlog.waits):
-            return self._store_piece
-        return None
+    def _store_what_is_due(self) -> None:
+        """A live batch, and a piece of the backlog right after it, with nothing read in between.
+
+        Beside a commit only a batch is taken that would not grow by waiting; and a piece never
+        beside another one, or a live reading would wait for both.
+        """
+        inbox, piece_fits = self._inbox, not self._busy
+        if inbox.is_full if self._busy else inbox.is_due(time.monotonic()):
+            self._store_batch()
+            piece_fits = True
+        if piece_fits and inbox is self._inbox and inbox.backlog.waits and not inbox.waits:
+            self._store_piece()
 
     def _listen(self) -> None:
         """Wait for bytes and take in what has come."""
-        wait_s = _LOOK_EVERY_S if self._busy else self._inbox.wait_s(time.monotonic())
-        ready = self._select(0.0 if self._due() else wait_s)
+        wait_s = self._inbox.wait_s(time.monotonic())
+        if self._busy:
+            wait_s = 0.0 if self._inbox.is_full else _LOOK_EVERY_S
+        ready = self._select(wait_s)
         now_s = time.monotonic()
         care = now_s - self._turned_s >= _LOOK_EVERY_S
         if care:
@@ -231,7 +236,7 @@ class Service:
         self._settle()
         if (db := self._db) is None:
             return
-        self._looked_s = now_s
+        self._looked_s = now_s = time.monotonic()
         try:
             for what in (self._read_news, self._share, self._beat):
                 # What one of them stored may have shown that the store is gone.

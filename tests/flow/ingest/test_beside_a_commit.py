@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -15,12 +16,14 @@ from records.errors import StoreUnavailable
 from store import readings
 from store.connection import Database
 from store.readings import Commit, Committed
-from tests.flow.gauge import WAIT_S, Device1, ingest, settled, stage, stored, until
+from tests.flow.gauge import TOPIC, WAIT_S, Device1, ingest, settled, stage, stored, until
 
 if TYPE_CHECKING:
     from tests.flow.conftest import RunningBroker
 
 MESSAGES = 60
+FIRST_LIVE = 100
+MOST_LIVE = 30
 
 
 @pytest.fixture
@@ -92,3 +95,31 @@ def test_a_receipt_leaves_out_what_was_taken_beside_the_commit(
         heard.set()
         assert receipt["through"] == begun[0].settled[0].ranges[-1][1]
         until(lambda: device.receipts.get(timeout=WAIT_S)["through"] == MESSAGES - 1, "the receipt")
+
+
+@pytest.mark.promise("R8")
+def test_a_small_backlog_is_stored_beside_a_steady_live_stream(
+    broker: RunningBroker,
+    dsn: str,
+    db: Database,
+    device: Device1,
+    listening: Callable[[], None],
+) -> None:
+    backlog = TOPIC.replace("readings", "backlog")
+    works: list[str] = []
+
+    def commit(database: Database, work: Commit) -> Committed:
+        works.append("late" if work.settled[0].ranges[0][0] < FIRST_LIVE else "live")
+        if "late" not in works and len(works) < MOST_LIVE:
+            if len(works) == 1:
+                device.publish(stage(0), backlog)
+            # Somebody always waits when a live batch has been stored.
+            device.publish(stage(FIRST_LIVE + len(works)))
+            time.sleep(0.05)
+        return readings.commit(database, work)
+
+    with ingest(broker, dsn, commit):
+        listening()
+        device.publish(stage(FIRST_LIVE))
+        until(lambda: "late" in works, "the backlog")
+    assert len(works) < MOST_LIVE
