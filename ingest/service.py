@@ -107,7 +107,7 @@ class Service:
         """At the end: of what came at QoS 0 the broker keeps nothing, so it is now or never."""
         until_s = time.monotonic() + _END_S
         while self._intake is not None and self._inbox.waits and time.monotonic() < until_s:
-            self._store_batch()
+            self._store(self._inbox.take(), self._inbox.took)
         self._settle()
 
     def _turn(self) -> None:
@@ -136,10 +136,11 @@ class Service:
         """
         inbox, piece_fits = self._inbox, not self._busy
         if inbox.is_full if self._busy else inbox.is_due(time.monotonic()):
-            self._store_batch()
+            self._store(inbox.take(), inbox.took)
             piece_fits = True
-        if piece_fits and inbox is self._inbox and inbox.backlog.waits and not inbox.waits:
-            self._store_piece()
+        backlog = inbox.backlog
+        if piece_fits and inbox is self._inbox and backlog.waits and not inbox.waits:
+            self._store(backlog.take(self._now()), backlog.took)
 
     def _listen(self) -> None:
         """Wait for bytes and take in what has come."""
@@ -184,15 +185,6 @@ class Service:
         readers.append(self._committing)
         readable, writable, _ = select.select(readers, writers, [], min(wait_s, _LOOK_EVERY_S))
         return {*readable, *writable}
-
-    def _store_batch(self) -> None:
-        """Commit one batch and acknowledge it; if that fails it comes again."""
-        self._store(self._inbox.take(), self._inbox.took)
-
-    def _store_piece(self) -> None:
-        """Between two live batches, a piece of the backlog that does not keep the next waiting."""
-        backlog = self._inbox.backlog
-        self._store(backlog.take(self._now()), backlog.took)
 
     def _store(self, pending: Pending, took: Callable[[Pending, float], None]) -> None:
         """Take these in, perhaps beside a commit, and begin theirs when that has ended."""
