@@ -72,15 +72,8 @@ def play(
         assert sender.stdin
         assert sender.stdout
         sender.stdout.readline()
-        first = 0
-        for _ in range(_CLOCK_MESSAGES if acquainted else 0):
-            first += publisher.DEVICES
-            allow(sender.stdin, first)
-            time.sleep(_CLOCK_EVERY_S)
-        began_s, began_cpu_s = time.monotonic(), [cpu_s(pid) for pid in pids]
-        done = taken()
-        if done != first:
-            raise SystemExit(f"bench: {done} of the first {first} messages were taken")
+        first = _become_acquainted(sender.stdin, taken) if acquainted else 0
+        done, began_s, began_cpu_s = first, time.monotonic(), [cpu_s(pid) for pid in pids]
         while done < messages:
             allow(sender.stdin, done + lead)
             time.sleep(0.02)
@@ -91,6 +84,21 @@ def play(
         cpu = [cpu_s(pid) - began for pid, began in zip(pids, began_cpu_s, strict=True)]
         counted = messages - first
         return Run(counted / spent_s, *(spent / counted * 1e6 for spent in cpu))
+
+
+def _become_acquainted(pipe: IO[str], taken: Callable[[], int]) -> int:
+    """Let every device send its first messages, until all are taken: how many those are."""
+    first = 0
+    for number in range(_CLOCK_MESSAGES):
+        time.sleep(_CLOCK_EVERY_S if number else 0.0)
+        first += publisher.DEVICES
+        allow(pipe, first)
+    until_s = time.monotonic() + WAIT_S
+    while (done := taken()) < first:
+        time.sleep(0.02)
+        if time.monotonic() > until_s:
+            raise SystemExit(f"bench: only {done} of the first {first} messages were taken")
+    return first
 
 
 def allow(pipe: IO[str], messages: int) -> None:
@@ -111,8 +119,8 @@ def ready_ingest(dsn: str, port: int) -> Iterator[Popen[str]]:
         yield stage
 
 
-def through_ingest(dsn: str, port: int, messages: int, readings: int) -> Run:
-    """From the publisher into the store."""
+def through_ingest(dsn: str, port: int, messages: int, readings: int, *, acquainted: bool) -> Run:
+    """From the publisher into the store. `acquainted` as `play`."""
     with ready_ingest(dsn, port) as stage, connect(dsn, stage="bench") as db:
         return play(
             port,
@@ -120,7 +128,7 @@ def through_ingest(dsn: str, port: int, messages: int, readings: int) -> Run:
             readings,
             (stage.pid, backend_of(db, "hoshyar-ingest")),
             lambda: figures(db, 0).readings_stored // readings,
-            acquainted=True,
+            acquainted=acquainted,
         )
 
 

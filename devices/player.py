@@ -5,7 +5,7 @@ request a line, and is answered on standard output when the broker has taken the
 
     ready 24396             at the start: how many messages the case has
     publish 0 1000          asked: the messages with places 0 to 999
-    published 0 1000        answered: the broker has them, or the first, or can't be reached now
+    published 0 1000        answered: the broker has them, or only the first, or none
 
 The messages are a pure function of the case and a place says everything about one, so the player
 keeps nothing: after `kill -9` another one is asked for what is still missing, and a message that
