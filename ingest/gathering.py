@@ -140,7 +140,9 @@ class Gathering:
         wrong_clock = np.abs(offset) > WRONG
         astray = self._astray(readings.series, message)
         if refused:
-            kept = ~np.isin(message, list(refused))
+            good = np.ones(len(self._counts), np.bool_)
+            good[list(refused)] = False
+            kept = good[message]
             readings, message = readings.take(kept), message[kept]
             wrong_clock, astray = wrong_clock[kept], astray[kept]
         return Gathered(
@@ -204,10 +206,10 @@ class Gathering:
         refused: dict[int, BadMessage] = {}
         for reason, bad in zip(_FAULTS, faults, strict=True):
             rows = np.flatnonzero(bad)
-            for number, first in zip(*np.unique(message[rows], return_index=True), strict=True):
-                row = int(rows[first])
-                found = f"value {self._values[row]!r}, time {self._seconds[row]!r} s"
-                refused.setdefault(int(number), BadMessage(reason, found))
+            for row, number in zip(rows.tolist(), message[rows].tolist(), strict=True):
+                if number not in refused:
+                    found = f"value {self._values[row]!r}, time {self._seconds[row]!r} s"
+                    refused[number] = BadMessage(reason, found)
         return refused
 
 

@@ -27,7 +27,7 @@ class Pace(NamedTuple):
 
     messages: int = 5_000
     size_bytes: int = 8 * 1024 * 1024
-    linger_s: float = 0.05
+    linger_s: float = 0.1
     quiet_s: float = 0.002
     quiet_from: int = 16
 

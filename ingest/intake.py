@@ -19,7 +19,7 @@ from ingest.clocks import Clocks
 from ingest.decoders import Content, Decoder, Identity
 from ingest.edge_nodes import Held
 from ingest.feeds import Feeds
-from ingest.gathering import Gathering, Source
+from ingest.gathering import Source
 from ingest.ledger import Answer, Ledger, Ranges, Receipt
 from ingest.numbering import Numbering
 from ingest.places import Places
@@ -36,7 +36,7 @@ from store.clocks import NO_BOOT, ClockState
 from store.commits import Mended
 from store.numbering import Unnumbered
 from store.positions import Position
-from store.readings import Commit
+from store.readings import Commit, Quarantined
 from store.registry import Registry
 
 # Of a message over the limit, enough is kept to see what it is and who sent it.
@@ -125,7 +125,7 @@ class Intake:
 
     def take(self, arrivals: Sequence[Arrival]) -> Commit:
         """Everything to store of these messages. Never raises for what a message says."""
-        batch = Batch(Gathering(), [], [], [])
+        batch = Batch()
         self._said = {}
         for arrival in arrivals:
             said = self._said.get(arrival.topic)
@@ -147,7 +147,7 @@ class Intake:
             readings=readings,
             settled=self._ledger.news(),
             gone=self._ledger.gone_news(),
-            quarantined=tuple(batch.quarantined),
+            quarantined=self._quarantined(batch),
             statuses=tuple(batch.statuses),
             waveforms=batch.waveforms,
             clocks=self._clocks.news(),
@@ -207,7 +207,7 @@ class Intake:
                 self._take_content(arrival, route, found, source, batch)
             batch.latest = max(batch.latest, arrival.received_at)
         except BadMessage as fault:
-            batch.quarantine(arrival, route, route.fault or fault)
+            batch.refuse(arrival, route, route.fault or fault)
             if fault.reason is Reason.NO_BIRTH and route.fault is None and route.feed is not None:
                 held = Held(message, route.feed, (arrival, route, source))
                 self._nodes.hold(arrival.topic, len(arrival.payload), held)
@@ -227,12 +227,11 @@ class Intake:
                 taken.add(arrival)
         if not taken:
             return
-        for place in range(len(batch.quarantined) - 1, -1, -1):
-            bad = batch.quarantined[place]
-            arrival = Arrival(bad.topic, bad.payload, bad.received_at)
+        for place in range(len(batch.refused) - 1, -1, -1):
+            arrival = batch.refused[place].arrival
             if arrival in taken:
                 taken.discard(arrival)
-                del batch.quarantined[place]
+                del batch.refused[place]
         batch.mended += map(_mended, taken)
 
     def _take_columns(
@@ -268,30 +267,34 @@ class Intake:
             if answer is not Answer.FULL:
                 self._said[arrival.topic] = (arrival.payload, key)
                 return True if answer is Answer.NEW else None
+        return False if self._is_new(arrival) else None
+
+    def _is_new(self, arrival: Arrival) -> bool:
         message = digest(arrival.topic, arrival.payload)
-        return False if self._recent.is_new(message, arrival.received_at) else None
+        return self._recent.is_new(message, arrival.received_at)
 
     def _take_other(self, arrival: Arrival, route: Route, batch: Batch) -> None:
         """Statuses, replies, and what can be refused without a look into the payload."""
         payload, device = arrival.payload, route.device
-        claim = None
-        try:
-            if len(payload) > self._max_payload_bytes:
-                claim = senml.claimed(payload) if not (route.fault or route.feed) else None
-                arrival = arrival._replace(payload=payload[:KEPT_OF_TOO_LARGE_BYTES])
-                raise BadMessage(Reason.TOO_LARGE, f"{len(payload)} bytes")
-            if route.fault is not None:
-                raise route.fault.anew()
-            if not payload:
-                raise BadMessage(Reason.EMPTY_PAYLOAD)
-            if route.channel == "status" and device is not None:
-                self._take_status(arrival, device, batch)
-            batch.latest = max(batch.latest, arrival.received_at)
-        except BadMessage as fault:
+        if len(payload) > self._max_payload_bytes:
+            claim = senml.claimed(payload) if not (route.fault or route.feed) else None
+            arrival = arrival._replace(payload=payload[:KEPT_OF_TOO_LARGE_BYTES])
+            fault = BadMessage(Reason.TOO_LARGE, f"{len(payload)} bytes")
             self._refuse(arrival, route, fault, batch, claim)
+        elif route.fault is not None or not payload:
+            fault = route.fault or BadMessage(Reason.EMPTY_PAYLOAD)
+            self._refuse(arrival, route, fault, batch, None)
+        else:
+            if route.channel == "status" and device is not None:
+                self._take_status(arrival, route, device, batch)
+            batch.latest = max(batch.latest, arrival.received_at)
 
-    def _take_status(self, arrival: Arrival, device: int, batch: Batch) -> None:
-        status, gone = statuses.decode(arrival.payload, device, arrival.received_at)
+    def _take_status(self, arrival: Arrival, route: Route, device: int, batch: Batch) -> None:
+        try:
+            status, gone = statuses.decode(arrival.payload, device, arrival.received_at)
+        except BadMessage as fault:
+            self._refuse(arrival, route, fault, batch, None)
+            return
         batch.statuses.append(status)
         if status.lat is not None and status.lon is not None:
             self._places.move(device, status.lat, status.lon)
@@ -308,8 +311,18 @@ class Intake:
         batch: Batch,
         claim: Identity | None,
     ) -> None:
-        if self._settle(arrival, route, claim) is not None:
-            batch.quarantine(arrival, route, fault)
+        is_new = None if claim is None else self._settle(arrival, route, claim) is not None
+        if is_new is not False:
+            batch.refuse(arrival, route, fault, is_new=is_new)
+
+    def _quarantined(self, batch: Batch) -> tuple[Quarantined, ...]:
+        return tuple(
+            [
+                refused.quarantined()
+                for refused in batch.refused
+                if refused.is_new or self._is_new(refused.arrival)
+            ]
+        )
 
     def _readings(self, batch: Batch) -> ReadingBatch:
         if not len(batch.gathering):
@@ -322,7 +335,7 @@ class Intake:
             if waited in batch.mended:
                 batch.mended.remove(waited)  # it is in quarantine, and stays there
             else:
-                batch.quarantine(arrival, route, fault)
+                batch.refuse(arrival, route, fault)
         if not len(found.readings):
             return found.readings
         flag, checks = self._checks.flag(found.readings, found.message)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter as Tally
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -104,8 +105,8 @@ class Measures:
         for outcome in ("stored", "repeated", "revised"):
             self._readings.labels(outcome).inc(getattr(done, outcome))
         self._late.inc(int(np.count_nonzero(work.readings.late)))
-        for bad in work.quarantined:
-            self._quarantined.labels(bad.reason.value).inc()
+        for reason, count in Tally(bad.reason.value for bad in work.quarantined).items():
+            self._quarantined.labels(reason).inc(count)
         self._commit_s.observe(spent_s)
         self._batch.observe(len(work.readings))
 

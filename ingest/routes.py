@@ -75,7 +75,8 @@ class Routes:
         lab, device, channel = topics.parse(topic)
         number = self._registry.device_number.get(device)
         if number is None:
-            raise BadMessage(Reason.UNKNOWN_DEVICE, f"{device} is not enrolled")
+            fault = BadMessage(Reason.UNKNOWN_DEVICE, f"{device} is not enrolled")
+            return Route(None, "", "", fault)
         owner = self._registry.lab_of_device(device)
         if owner != lab:
             fault = BadMessage(Reason.WRONG_LAB, f"{device} belongs to {owner}")

@@ -213,7 +213,8 @@ class Service:
             self._store_lost(error)
             return
         self._measures.committed(taken.pending.arrivals, taken.work, *done, self._now())
-        taken.took(taken.pending, taken.spent_s + done.spent_s)
+        if taken.work.has_news:  # of repeats alone nothing follows
+            taken.took(taken.pending, taken.spent_s + done.spent_s)
         for session, received in taken.pending.received:
             session.acknowledge(received)
         for command in taken.commands:

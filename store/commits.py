@@ -8,7 +8,6 @@ moves to table `revision` with the span of receipt in which it was the truth.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -17,39 +16,18 @@ import psycopg
 from numpy.typing import NDArray
 
 from records.clock import WallClock
-from records.errors import Reason
 from records.readings import ReadingBatch
 from records.times import DAY, to_datetime
-from store import births, clocks, ledger, numbering, positions, staging, waveforms
+from store import births, clocks, ledger, numbering, positions, quarantine, staging, waveforms
 from store.binary import STORED, pack
 from store.connection import Database
 from store.positions import Position
+from store.quarantine import Quarantined
 from store.text import storable
 
 _COPY = f"COPY reading ({', '.join(STORED)}) FROM STDIN (FORMAT BINARY)"
-# In binary form: to write arrays as text costs more than all else that a refused message does.
-_QUARANTINE = (
-    "INSERT INTO quarantine (device, topic, payload, reason, detail, received_at, digest, worker,"
-    " batch) SELECT device, topic, payload, reason, detail, received_at, digest, %s, %s"
-    " FROM unnest(%b::int[], %b::text[], %b::bytea[], %b::text[], %b::text[], %b::timestamptz[],"
-    " %b::bytea[]) WITH ORDINALITY"
-    " bad (device, topic, payload, reason, detail, received_at, digest, place)"
-    " ORDER BY place ON CONFLICT (digest, received_at) DO NOTHING"
-)
 _WALL = WallClock()
 _ATTEMPTS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Quarantined:
-    """A message that can't become readings; `device` is the registry's number where known."""
-
-    device: int | None
-    topic: str
-    payload: bytes
-    reason: Reason
-    detail: str
-    received_at: int
 
 
 class Mended(NamedTuple):
@@ -156,7 +134,8 @@ def _attempt(db: Database, work: Commit, direct: bool) -> Committed:
         if fresh is not None:
             fresh &= work.readings.measured_at >= packed_before * DAY
         counts = _store(db, work, number, fresh, packed_before, revise=not again)
-        quarantined = _quarantine(db, work, number) - _mend(db, work, number)
+        quarantine.keep(db, work.quarantined, work.worker, number, direct=direct)
+        quarantined = len(work.quarantined) - _mend(db, work, number)
         say_statuses(db, work.statuses)
         packets = waveforms.merge(db, work.waveforms, work.worker, number, revise=not again)
         clocks.save(db, work.clocks)
@@ -222,26 +201,6 @@ def _store(
     )
     repeated = len(careful) - stored - revised
     return len(straight) + stored, repeated, revised
-
-
-def _quarantine(db: Database, work: Commit, number: int) -> int:
-    """All in one statement: one for each would cost more than ten good messages do."""
-    if work.quarantined:
-        columns = zip(*map(_quarantine_row, work.quarantined), strict=True)
-        db.run(_QUARANTINE, (work.worker, number, *map(list, columns)))
-    return len(work.quarantined)
-
-
-def _quarantine_row(bad: Quarantined) -> tuple[object, ...]:
-    return (
-        bad.device,
-        storable(bad.topic),
-        bad.payload,
-        bad.reason.value,
-        storable(bad.detail),
-        to_datetime(bad.received_at),
-        hashlib.sha256(bad.topic.encode(errors="replace") + b"\0" + bad.payload).digest(),
-    )
 
 
 def _mend(db: Database, work: Commit, number: int) -> int:

@@ -5,7 +5,7 @@ A broken connection stays broken: its stage closes it and calls `connect` again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -98,6 +98,19 @@ class Database:
             cursor.copy(statement) as copy,
         ):
             copy.write(data)
+
+    def copy_rows(
+        self, statement: str, types: Sequence[str], rows: Iterable[Sequence[Any]]
+    ) -> None:
+        """Send rows of values of these types by a binary COPY."""
+        with (
+            translated(),
+            self._connection.cursor() as cursor,
+            cursor.copy(statement) as copy,
+        ):
+            copy.set_types(types)
+            for row in rows:
+                copy.write_row(row)
 
     def run_raw(self, statement: str, values: Sequence[Any] | dict[str, Any]) -> list[list[bytes]]:
         """Rows of values in PostgreSQL's binary form, none of which may be null."""

@@ -2,14 +2,44 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from records.errors import Reason
-from records.times import from_datetime
+from records.times import from_datetime, to_datetime
 from store.connection import Database
-from store.text import moment
+from store.text import moment, storable
 
 _MOST_AT_ONCE = 5_000
+_KEPT = {
+    "received_at": "timestamptz",
+    "digest": "bytea",
+    "device": "int4",
+    "topic": "text",
+    "payload": "bytea",
+    "reason": "text",
+    "detail": "text",
+    "worker": "int2",
+    "batch": "int8",
+}
+_COPY = f"COPY quarantine ({', '.join(_KEPT)}) FROM STDIN (FORMAT BINARY)"
+
+
+# Arrival (µs), SHA-256 of topic, a NUL and payload.
+Key = tuple[int, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A message that can't become readings; `device` is the registry's number where known."""
+
+    device: int | None
+    topic: str
+    payload: bytes
+    reason: Reason
+    detail: str
+    received_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +76,53 @@ _CHOSEN = (
     "  OR device = (SELECT number FROM device WHERE id = %(device)s))"
     " AND (cardinality(%(numbers)s::int8[]) = 0 OR number = ANY(%(numbers)s))"
 )
+
+
+def keep(
+    db: Database, quarantined: Sequence[Quarantined], worker: int, batch: int, *, direct: bool
+) -> None:
+    """Add what a commit refuses, in its order, within its transaction.
+
+    The same bytes with the same arrival are kept once: `direct` takes it that none of them is
+    there yet, and raises UniqueViolation where one is.
+    """
+    rows = {_key(bad): bad for bad in quarantined}
+    if not direct:
+        for stored in _stored(db, list(rows)):
+            del rows[stored]
+    if rows:
+        db.copy_rows(
+            _COPY,
+            tuple(_KEPT.values()),
+            [
+                (
+                    to_datetime(received_at),
+                    digest,
+                    bad.device,
+                    storable(bad.topic),
+                    bad.payload,
+                    bad.reason.value,
+                    storable(bad.detail),
+                    worker,
+                    batch,
+                )
+                for (received_at, digest), bad in rows.items()
+            ],
+        )
+
+
+def _key(bad: Quarantined) -> Key:
+    message = bad.topic.encode(errors="replace") + b"\0" + bad.payload
+    return bad.received_at, hashlib.sha256(message).digest()
+
+
+def _stored(db: Database, keys: Sequence[Key]) -> list[Key]:
+    found = db.run(
+        "SELECT received_at, digest FROM quarantine JOIN unnest(%s::timestamptz[], %s::bytea[])"
+        " asked (received_at, digest) USING (received_at, digest)",
+        ([to_datetime(at) for at, _ in keys], [digest for _, digest in keys]),
+    )
+    return [(from_datetime(at), digest) for at, digest in found]
 
 
 def entries(db: Database, limit: int = 100, choice: Choice = ALL) -> list[Entry]:

@@ -1,8 +1,9 @@
 """Readings of the store: one name for writing (`commits`), following and asking."""
 
-from store.commits import Commit, Committed, DeviceStatus, Quarantined, commit
+from store.commits import Commit, Committed, DeviceStatus, commit
 from store.follow import StoredBatch, batches_after
 from store.ledger import Settled, gone, ledger
+from store.quarantine import Quarantined
 from store.queries import between, latest, newest
 
 __all__ = [

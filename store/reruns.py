@@ -17,8 +17,9 @@ import psycopg
 from records.times import DAY, to_datetime
 from store import commits, staging, waveforms
 from store.binary import STORED, pack
-from store.commits import Commit, Committed, Quarantined
+from store.commits import Commit, Committed
 from store.connection import Database
+from store.quarantine import Quarantined
 from store.text import storable
 
 # Over every number that an ingest worker can have.
