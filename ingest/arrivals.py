@@ -25,13 +25,13 @@ class Arrival(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """A message on its way to quarantine. `is_new` is None where only its bytes can tell."""
+    """A message on its way to quarantine; unless `is_new`, it may be a repeat by its bytes."""
 
     arrival: Arrival
     device: int | None
     reason: Reason
     detail: str
-    is_new: bool | None
+    is_new: bool
 
     def quarantined(self) -> Quarantined:
         topic, payload, received_at = self.arrival
@@ -56,10 +56,9 @@ class Batch:
     latest: int = 0
 
     def refuse(
-        self, arrival: Arrival, route: Route, fault: BadMessage, *, is_new: bool | None = True
+        self, arrival: Arrival, route: Route, fault: BadMessage, *, is_new: bool = True
     ) -> None:
         """Put it aside, but not the error: that holds the frames it passed, and so this batch."""
-        self.latest = max(self.latest, arrival.received_at)
         self.refused.append(Refused(arrival, route.device, fault.reason, fault.detail, is_new))
 
 

@@ -23,13 +23,14 @@ CommitTo = Callable[[Database, Commit], Committed]
 class Taken(NamedTuple):
     """What is to be committed, and what is said once it is.
 
-    `spent_s` went into taking it; `took` is to be told how long it took in all.
+    `spent_s` went into taking it; `took` is to be told how long it took in all, and whether there
+    was anything to store.
     """
 
     pending: Pending
     work: Commit
     spent_s: float
-    took: Callable[[Pending, float], None]
+    took: Callable[[Pending, float, bool], None]
     commands: list[tuple[str, bytes]]
     receipts: list[Told]
 

@@ -154,9 +154,9 @@ class Inbox:
         self._first_s = float("-inf")
         return self._waiting.take(self._portions.size_bytes)
 
-    def took(self, pending: Pending, spent_s: float) -> None:
-        """How long storing a batch took: the next one is cut to `BATCH_S`."""
-        self._portions.took(pending.size_bytes, spent_s)
+    def took(self, pending: Pending, spent_s: float, stored: bool) -> None:
+        """How long a batch took, to store or only to take: the next one is cut to `BATCH_S`."""
+        self._portions.took(pending.size_bytes, spent_s, stored=stored)
 
     def keep(self, sessions: Collection[Session]) -> None:
         """Drop what came on any other session: its next owner gets it from the broker."""
@@ -208,9 +208,9 @@ class Backlog:
         size_bytes = self._portions.size_bytes
         return self._waiting.take(size_bytes, lambda n: self._stamps.first_of(n, now_at))
 
-    def took(self, piece: Pending, spent_s: float) -> None:
-        """How long storing a piece took: the next one is cut to `PIECE_S`."""
-        self._portions.took(piece.size_bytes, spent_s)
+    def took(self, piece: Pending, spent_s: float, stored: bool) -> None:
+        """How long a piece took, to store or only to take: the next one is cut to `PIECE_S`."""
+        self._portions.took(piece.size_bytes, spent_s, stored=stored)
 
 
 def _any_backlog(topics: list[str | None]) -> bool:

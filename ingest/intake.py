@@ -23,7 +23,7 @@ from ingest.gathering import Source
 from ingest.ledger import Answer, Ledger, Ranges, Receipt
 from ingest.numbering import Numbering
 from ingest.places import Places
-from ingest.recent import Recent, digest
+from ingest.recent import Recent
 from ingest.routes import Route, Routes
 from ingest.senml import Columns
 from ingest.sparkplug import HELD_FOR, Sparkplug
@@ -36,6 +36,7 @@ from store.clocks import NO_BOOT, ClockState
 from store.commits import Mended
 from store.numbering import Unnumbered
 from store.positions import Position
+from store.quarantine import digest
 from store.readings import Commit, Quarantined
 from store.registry import Registry
 
@@ -139,6 +140,8 @@ class Intake:
             else:
                 self._take_other(arrival, route, batch)
         readings = self._readings(batch)
+        quarantined = self._quarantined(batch)
+        self._recent.forget(batch.latest)
         return Commit(
             worker=self._worker,
             received_at=batch.latest,
@@ -147,7 +150,7 @@ class Intake:
             readings=readings,
             settled=self._ledger.news(),
             gone=self._ledger.gone_news(),
-            quarantined=self._quarantined(batch),
+            quarantined=quarantined,
             statuses=tuple(batch.statuses),
             waveforms=batch.waveforms,
             clocks=self._clocks.news(),
@@ -311,18 +314,16 @@ class Intake:
         batch: Batch,
         claim: Identity | None,
     ) -> None:
-        is_new = None if claim is None else self._settle(arrival, route, claim) is not None
-        if is_new is not False:
-            batch.refuse(arrival, route, fault, is_new=is_new)
+        if claim is None or self._settle(arrival, route, claim) is not None:
+            batch.refuse(arrival, route, fault, is_new=claim is not None)
 
     def _quarantined(self, batch: Batch) -> tuple[Quarantined, ...]:
-        return tuple(
-            [
-                refused.quarantined()
-                for refused in batch.refused
-                if refused.is_new or self._is_new(refused.arrival)
-            ]
-        )
+        found = []
+        for refused in batch.refused:
+            if refused.is_new or self._is_new(refused.arrival):
+                batch.latest = max(batch.latest, refused.arrival.received_at)
+                found.append(refused.quarantined())
+        return tuple(found)
 
     def _readings(self, batch: Batch) -> ReadingBatch:
         if not len(batch.gathering):

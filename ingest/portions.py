@@ -27,20 +27,26 @@ class Portions:
         # Sums over the portions, each weighed: 1, size, time, size * size, size * time.
         self._sums = [0.0] * 5
 
-    def took(self, size_bytes: int, spent_s: float) -> None:
-        """A portion was stored; nothing follows from one of no bytes."""
+    def took(self, size_bytes: int, spent_s: float, *, stored: bool = True) -> None:
+        """A portion was stored, or there was nothing in it to store: then it says nothing of the
+        store, but that larger ones can be taken. Nothing follows from one of no bytes."""
         if size_bytes <= 0:
             return
+        learns = stored or not self._sums[0] or spent_s > self._target_s
+        if learns:
+            self._learn(size_bytes, spent_s)
+        # No more than twice what was tried: what a larger one takes is not known.
+        self._lately = max(float(size_bytes), _KEPT * self._lately)
+        size = min(self._affordable(), 2 * self._lately, self._largest)
+        if learns and self._knows_one_size():
+            size = 2 * self._lately
+        self.size_bytes = max(self._smallest, round(size))
+
+    def _learn(self, size_bytes: int, spent_s: float) -> None:
         kept = 0.0 if self._is_slower(size_bytes, spent_s) else _KEPT
         new = (1.0, size_bytes, spent_s, float(size_bytes) ** 2, size_bytes * spent_s)
         self._sums = [kept * old + x for old, x in zip(self._sums, new, strict=True)]
         self._fit()
-        # No more than twice what was tried: what a larger one takes is not known.
-        self._lately = max(float(size_bytes), _KEPT * self._lately)
-        size = min(self._affordable(), 2 * self._lately, self._largest)
-        if self._knows_one_size():
-            size = 2 * self._lately
-        self.size_bytes = max(self._smallest, round(size))
 
     def _is_slower(self, size_bytes: int, spent_s: float) -> bool:
         """Is the store another one by now? A small portion that takes long is no proof of that."""

@@ -186,7 +186,7 @@ class Service:
         readable, writable, _ = select.select(readers, writers, [], min(wait_s, _LOOK_EVERY_S))
         return {*readable, *writable}
 
-    def _store(self, pending: Pending, took: Callable[[Pending, float], None]) -> None:
+    def _store(self, pending: Pending, took: Callable[[Pending, float, bool], None]) -> None:
         """Take these in, perhaps beside a commit, and begin theirs when that has ended."""
         if self._intake is None:
             return
@@ -213,8 +213,7 @@ class Service:
             self._store_lost(error)
             return
         self._measures.committed(taken.pending.arrivals, taken.work, *done, self._now())
-        if taken.work.has_news:  # of repeats alone nothing follows
-            taken.took(taken.pending, taken.spent_s + done.spent_s)
+        taken.took(taken.pending, taken.spent_s + done.spent_s, taken.work.has_news)
         for session, received in taken.pending.received:
             session.acknowledge(received)
         for command in taken.commands:

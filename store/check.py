@@ -83,6 +83,11 @@ SELECT format('series %s has data and is not in the registry', series) FROM (
     UNION SELECT series FROM waveform) s
 WHERE NOT EXISTS (SELECT FROM series WHERE number = s.series)
 """,
+    "quarantine": """
+SELECT format('message %s in quarantine: its device %s is not in the registry', number, device)
+FROM quarantine q
+WHERE device IS NOT NULL AND NOT EXISTS (SELECT FROM device WHERE number = q.device)
+""",
 }
 
 

@@ -134,7 +134,7 @@ def _attempt(db: Database, work: Commit, direct: bool) -> Committed:
         if fresh is not None:
             fresh &= work.readings.measured_at >= packed_before * DAY
         counts = _store(db, work, number, fresh, packed_before, revise=not again)
-        quarantine.keep(db, work.quarantined, work.worker, number, direct=direct)
+        quarantine.keep(db, work.quarantined, work.worker, number, direct=direct and not again)
         quarantined = len(work.quarantined) - _mend(db, work, number)
         say_statuses(db, work.statuses)
         packets = waveforms.merge(db, work.waveforms, work.worker, number, revise=not again)

@@ -24,7 +24,7 @@ _GIVE_WAY_MS = 200
 class Database:
     """A connection that one thread uses. Made by `connect`; close it when done.
 
-    `run`, `run_many`, `run_raw` and `copy_in` are for this package alone.
+    `run`, `run_many`, `run_raw`, `copy_in` and `copy_rows` are for this package alone.
     """
 
     def __init__(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:

@@ -26,7 +26,7 @@ _KEPT = {
 _COPY = f"COPY quarantine ({', '.join(_KEPT)}) FROM STDIN (FORMAT BINARY)"
 
 
-# Arrival (µs), SHA-256 of topic, a NUL and payload.
+# Arrival (µs) and `digest`.
 Key = tuple[int, bytes]
 
 
@@ -86,7 +86,9 @@ def keep(
     The same bytes with the same arrival are kept once: `direct` takes it that none of them is
     there yet, and raises UniqueViolation where one is.
     """
-    rows = {_key(bad): bad for bad in quarantined}
+    rows: dict[Key, Quarantined] = {}
+    for bad in quarantined:
+        rows.setdefault((bad.received_at, digest(bad.topic, bad.payload)), bad)
     if not direct:
         for stored in _stored(db, list(rows)):
             del rows[stored]
@@ -97,7 +99,7 @@ def keep(
             [
                 (
                     to_datetime(received_at),
-                    digest,
+                    message,
                     bad.device,
                     storable(bad.topic),
                     bad.payload,
@@ -106,23 +108,23 @@ def keep(
                     worker,
                     batch,
                 )
-                for (received_at, digest), bad in rows.items()
+                for (received_at, message), bad in rows.items()
             ],
         )
 
 
-def _key(bad: Quarantined) -> Key:
-    message = bad.topic.encode(errors="replace") + b"\0" + bad.payload
-    return bad.received_at, hashlib.sha256(message).digest()
+def digest(topic: str, payload: bytes) -> bytes:
+    """SHA-256 of topic, a NUL and payload: what makes two messages the same."""
+    return hashlib.sha256(topic.encode(errors="replace") + b"\0" + payload).digest()
 
 
 def _stored(db: Database, keys: Sequence[Key]) -> list[Key]:
     found = db.run(
         "SELECT received_at, digest FROM quarantine JOIN unnest(%s::timestamptz[], %s::bytea[])"
         " asked (received_at, digest) USING (received_at, digest)",
-        ([to_datetime(at) for at, _ in keys], [digest for _, digest in keys]),
+        ([to_datetime(at) for at, _ in keys], [message for _, message in keys]),
     )
-    return [(from_datetime(at), digest) for at, digest in found]
+    return [(from_datetime(at), message) for at, message in found]
 
 
 def entries(db: Database, limit: int = 100, choice: Choice = ALL) -> list[Entry]:
@@ -163,9 +165,9 @@ def counts(db: Database) -> dict[tuple[int | None, Reason], int]:
 
 
 def digests(db: Database, since_at: int) -> dict[bytes, int]:
-    """Arrival (microseconds) of what came since then, by SHA-256 of topic, a NUL and payload."""
+    """Arrival (microseconds) of what came since then, by `digest`."""
     rows = db.run(
         "SELECT digest, max(received_at) FROM quarantine WHERE received_at >= %s GROUP BY digest",
         (moment(since_at),),
     )
-    return {digest: from_datetime(received_at) for digest, received_at in rows}
+    return {message: from_datetime(received_at) for message, received_at in rows}

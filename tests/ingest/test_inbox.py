@@ -153,7 +153,7 @@ def portion_after(*spent_s: float) -> int:
         while inbox.waits:
             inbox.take()
         if s is not None:
-            inbox.took(taken, s)
+            inbox.took(taken, s, True)
     return len(taken.arrivals)
 
 
@@ -186,7 +186,7 @@ def test_a_piece_of_a_backlog_is_smaller_than_a_batch() -> None:
     for _ in range(30):
         backlog.add(NOBODY, received(*[b"x" * 1024] * 600))
         piece = backlog.take(NOW)
-        backlog.took(piece, 0.001)
+        backlog.took(piece, 0.001, True)
     assert LARGEST_PIECE_BYTES <= piece.size_bytes < LARGEST_PIECE_BYTES + 2048
 
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from ingest.arrivals import Arrival
 from ingest.checks import HISTORY
-from ingest.recent import digest
 from records.readings import ReadingBatch, concatenate
 from records.times import DAY, SECOND
+from store.quarantine import digest
 from store.readings import Commit
 from tests.ingest.gauges import NOW, TOPIC, intake, rows, senml, stage
 
@@ -82,6 +82,29 @@ def test_any_batching_of_the_same_arrivals_stores_the_same(
     edges = [0, *sorted(min(cut, len(arrivals)) for cut in cuts), len(arrivals)]
     pieces = [worker.take(arrivals[a:b]) for a, b in pairwise(edges)]
     assert everything(pieces) == everything([intake().take(arrivals)])
+
+
+@pytest.mark.promise("R4")
+def test_a_repeat_without_a_number_is_one_however_the_arrivals_are_cut() -> None:
+    minute = 60 * SECOND
+    later = senml({"n": "stage", "v": 1.0, "t": (NOW + 70 * minute) / 1e6})
+    arrivals = [
+        Arrival(TOPIC, b"junk", NOW),
+        Arrival(TOPIC, b"junk", NOW + 50 * minute),
+        Arrival(TOPIC, later, NOW + 70 * minute),
+    ]
+    for edges in ([0, 3], [0, 1, 3], [0, 2, 3], [0, 1, 2, 3]):
+        worker = intake()
+        pieces = [worker.take(arrivals[a:b]) for a, b in pairwise(edges)]
+        assert [q.received_at for piece in pieces for q in piece.quarantined] == [NOW]
+
+
+def test_a_refused_repeat_does_not_move_the_time_of_its_batch() -> None:
+    worker = intake()
+    worker.take([Arrival(TOPIC, b"junk", NOW)])
+    reading = Arrival(TOPIC, stage(1, boot=1, seq=0), NOW + SECOND)
+    commit = worker.take([reading, Arrival(TOPIC, b"junk", NOW + 2 * SECOND)])
+    assert (commit.received_at, commit.quarantined) == (NOW + SECOND, ())
 
 
 @pytest.mark.promise("R2")

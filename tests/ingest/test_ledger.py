@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from ingest import ledger
 from ingest.ledger import Answer, Ledger, Receipt, Spans
-from ingest.recent import WINDOW, Recent, digest
+from ingest.recent import WINDOW, Recent
+from store.quarantine import digest
 from store.readings import Settled
 
 NUMBERS = st.lists(st.integers(0, 40), max_size=60)

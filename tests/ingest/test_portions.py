@@ -45,6 +45,33 @@ def test_a_slow_store_is_given_little() -> None:
         assert max(spent_s for _, spent_s in began) < 2 * max(TARGET_S, SMALLEST / rate)
 
 
+def test_repeats_that_cost_a_slow_store_nothing_do_not_make_it_a_fast_one() -> None:
+    store = Store()
+    store.take(20, fixed_s=0.005, bytes_per_s=100e3)
+    for _ in range(20):
+        store.portions.took(store.portions.size_bytes, 0.001, stored=False)
+    began = store.take(20, fixed_s=0.005, bytes_per_s=100e3)
+    assert max(spent_s for _, spent_s in began) < 2 * TARGET_S
+
+
+def test_repeats_are_taken_by_the_piece_that_a_fast_store_could_be_given() -> None:
+    for before in (0, 20):
+        store = Store()
+        store.take(before, fixed_s=0.005, bytes_per_s=8e6)
+        for _ in range(20):
+            store.portions.took(store.portions.size_bytes, 0.01, stored=False)
+        assert store.portions.size_bytes > 256 * 1024
+
+
+def test_repeats_that_take_long_are_taken_in_smaller_portions() -> None:
+    store = Store()
+    store.take(60, fixed_s=0.005, bytes_per_s=8e6)
+    for _ in range(3):
+        size = store.portions.size_bytes
+        store.portions.took(size, size / 100e3, stored=False)
+    assert store.portions.size_bytes / 100e3 < 2 * TARGET_S
+
+
 def test_one_portion_is_late_when_a_store_becomes_slow_and_none_after_it() -> None:
     store = Store()
     store.take(60, fixed_s=0.005, bytes_per_s=8e6)

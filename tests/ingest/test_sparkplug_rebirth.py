@@ -6,13 +6,13 @@ import pytest
 
 from ingest import protobuf
 from ingest.intake import Intake
-from ingest.recent import digest
 from ingest.sparkplug import HELD_FOR, MOST_HELD
 from records.errors import Reason
 from records.foreign import Feed
 from records.readings import empty
 from records.times import SECOND
 from store.commits import Mended
+from store.quarantine import digest
 from store.readings import Commit
 from tests.ingest.feeds import (
     DBIRTH,

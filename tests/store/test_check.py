@@ -133,6 +133,10 @@ _FAULTS = {
         "series",
         "series 9 has data and is not in the registry",
     ),
+    "UPDATE quarantine SET device = 9": (
+        "quarantine",
+        "message 1 in quarantine: its device 9 is not in the registry",
+    ),
     "ALTER SEQUENCE quarantine_number_seq RESTART": (
         "numbering",
         "table quarantine has number 1, past None",

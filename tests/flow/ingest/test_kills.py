@@ -120,23 +120,18 @@ SLOW_PER_S = 400
 SLOW_MESSAGES = 3_000
 
 
-def slow(sizes: list[int]) -> Callable[[Database, Commit], Committed]:
-    """A store that takes its time, and notes how much it was given at once."""
+@pytest.mark.promise("R8")
+def test_behind_a_slow_store_receipts_and_live_readings_go_on(
+    broker: RunningBroker, dsn: str, device: Device1, listening: Callable[[], None]
+) -> None:
+    sizes: list[int] = []
 
     def commit(db: Database, work: Commit) -> Committed:
         sizes.append(len(work.readings))
         time.sleep(sizes[-1] / SLOW_PER_S)
         return readings.commit(db, work)
 
-    return commit
-
-
-@pytest.mark.promise("R8")
-def test_behind_a_slow_store_receipts_and_live_readings_go_on(
-    broker: RunningBroker, dsn: str, device: Device1, listening: Callable[[], None]
-) -> None:
-    sizes: list[int] = []
-    with ingest(broker, dsn, slow(sizes)):
+    with ingest(broker, dsn, commit):
         listening()
         for seq in range(SLOW_MESSAGES - 1):
             device.send(stage(seq))
@@ -149,20 +144,3 @@ def test_behind_a_slow_store_receipts_and_live_readings_go_on(
     assert max(sizes) < SLOW_MESSAGES / 2
     # A device is told once in a second at most: some seven times, and of as much each time.
     assert max(after - before for before, after in pairwise(heard)) < SLOW_MESSAGES / 2
-
-
-@pytest.mark.promise("R8")
-def test_a_store_that_is_slow_is_not_thought_fast_because_of_repeats(
-    broker: RunningBroker, dsn: str, device: Device1, listening: Callable[[], None]
-) -> None:
-    """They cost it nothing: what they teach would give it seconds' worth of new ones at once."""
-    sizes: list[int] = []
-    with ingest(broker, dsn, slow(sizes)):
-        listening()
-        for seq in (*5 * [*range(400)], *range(400, 1200)):
-            device.send(stage(seq))
-        device.publish(stage(1200))
-        while device.receipts.get(timeout=WAIT_S)["through"] < 1200:
-            pass
-    assert sum(sizes) == 1201
-    assert max(sizes) < 400
