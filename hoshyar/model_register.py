@@ -33,7 +33,8 @@ def promote(data: Path | None, label: str, person: str, note: str, despite: Sequ
         raise InputError("--person: say who does it")
     settings, _ = read_settings(data)
     now_at = WallClock().now()
-    with opened(data) as db:
+    with opened(data) as db, db.transaction():
+        trained.take_turn(db)
         model = trained.find(db, label)
         if model.state == "live":
             raise InputError(f"{model.label} is live already")

@@ -18,6 +18,7 @@ from models.detector import (
     Crossing,
     Detector,
     Floats,
+    Limits,
     Places,
     Rows,
     Said,
@@ -192,14 +193,15 @@ class Bank:
         close = np.flatnonzero((scores.score >= self._lowest[span]) | (before > _GREEN))
         if not len(close):
             return
-        before = before[close]
-        level = self._levels(at[close], measured_at[close], scores.score[close], before)
-        changed = np.flatnonzero(level != before)
-        every = places_of(rows)
-        out.level[every[close]] = level
-        for i, was in zip(close[changed].tolist(), before[changed].tolist(), strict=True):
-            row, place = int(every[i]), int(at[i])
-            out.crossings.append(self._crossing(row, place, was, float(value[i]), out))
+        before, closely = before[close], places_of(rows)[close]
+        limits = self.limits_of(closely, at[close])
+        level = self._levels(at[close], measured_at[close], scores.score[close], before, limits)
+        out.level[closely] = level
+        for i in np.flatnonzero(level != before).tolist():
+            row, place, was = int(closely[i]), int(at[close[i]]), int(before[i])
+            limit = _limit(limits, i, was, int(level[i]))
+            value_then = float(value[close[i]])
+            out.crossings.append(self._crossing(row, place, was, value_then, limit, out))
 
     def _levels(
         self,
@@ -207,11 +209,12 @@ class Bank:
         measured_at: NDArray[np.int64],
         score: Floats,
         before: NDArray[np.uint8],
+        limits: Limits,
     ) -> NDArray[np.uint8]:
         """Levels after one round: up at once, down when below the kept limit for `hold_s`."""
         state = self.state
-        up = _highest(score, self._limits.up[at])
-        kept = _highest(score, self._limits.keep[at])
+        up = _highest(score, limits.up)
+        kept = _highest(score, limits.keep)
         # An unknown score says nothing: the level stays as it was.
         kept = np.where(np.isnan(score), before, kept)
         held = kept >= before
@@ -227,12 +230,9 @@ class Bank:
         return settled
 
     def _crossing(
-        self, row: int, at: int, before: int, value: float, out: Outcome
+        self, row: int, at: int, before: int, value: float, limit: float, out: Outcome
     ) -> tuple[int, Crossing, Said]:
         level = int(out.level[row])
-        rising = level > before
-        limits = self._limits.up if rising else self._limits.keep
-        limit = float(limits[at, max(level if rising else before, Level.YELLOW) - Level.YELLOW])
         p_value = float(out.p_value[row])
         crossing = Crossing(
             at=at,
@@ -248,6 +248,11 @@ class Bank:
         if level == _GREEN:
             return row, crossing, self.detector.ended(crossing)
         return row, crossing, self.said(row, crossing)
+
+    def limits_of(self, rows: NDArray[np.intp], at: NDArray[np.intp]) -> Limits:  # noqa: ARG002
+        """Limits for rows of the batch, of the series at these places: none below the series' own
+        limit for yellow."""
+        return Limits(self._limits.up[at], self._limits.keep[at])
 
     def scores(self, rows: Places, given: Rows) -> Scores:  # noqa: ARG002
         """Scores of one round; `rows` are its places among the readings of the batch."""
@@ -325,6 +330,12 @@ def _highest(score: Floats, limits: Floats) -> NDArray[np.uint8]:
     reached = (score[:, None] >= limits) * _LEVELS[1:]
     highest: NDArray[np.uint8] = np.maximum(reached.max(axis=1), _LEVELS[0])
     return highest
+
+
+def _limit(limits: Limits, row: int, before: int, level: int) -> float:
+    """The limit that a change of level is about: of the level reached, or of the one left."""
+    about, which = (limits.up, level) if level > before else (limits.keep, before)
+    return float(about[row, which - Level.YELLOW])
 
 
 def _plausible(watched: Watched) -> tuple[float, float]:

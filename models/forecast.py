@@ -7,12 +7,18 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from models import exceedance
-from models.detector import Crossing, Limits, Values, Watched, rounded
+from models.detector import Crossing, Floats, Limits, Values, Watched, rounded
 from models.joint import Joint, until
 from records.times import DAY, SECOND
 
 _FIRST_FIT = 60 * DAY
 _KEPT = 0.7
+
+
+def limits_at(chance: Floats) -> Limits:
+    """Limits of all levels where orange is reached at these chances."""
+    up = np.stack([chance / 2, chance, (1 + chance) / 2], axis=1)
+    return Limits(up, _KEPT * up)
 
 
 class Forecast(Joint):
@@ -48,8 +54,7 @@ class Forecast(Joint):
             raise ValueError("horizon_s must be above 0, and warn_at between 0 and 1")
 
     def limits(self, watched: Sequence[Watched]) -> Limits:
-        up = (self.warn_at / 2, self.warn_at, (1 + self.warn_at) / 2)
-        return Limits.same(len(watched), up, (_KEPT * up[0], _KEPT * up[1], _KEPT * up[2]))
+        return limits_at(np.full(len(watched), self.warn_at))
 
     @property
     def memory_s(self) -> float:  # type: ignore[override]

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from models.detector import Crossing, Detector, Floats, Said, Slot, State, Watched
+from models.detector import Crossing, Detector, Floats, Limits, Said, Slot, State, Watched
 from records.errors import InputError
 from records.quantities import QUANTITIES
 from records.times import parse
@@ -86,11 +86,13 @@ class Judged:
     score    higher is more unusual; NaN while unknown (the level stays as it was)
     p_value  chance of such a score in quiet data; None where the detector has none
     detail   more columns, which `reason` is given for the row that changed the level
+    limits   on the score, for each row, none below that of `limits`; None: those of `limits`
     """
 
     score: Floats
     p_value: Floats | None = None
     detail: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    limits: Limits | None = None
 
 
 class Joint(Detector):

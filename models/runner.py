@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.bank import Bank, Outcome, as_saved
-from models.detector import Crossing, Floats, Places, Rows, Said, Scores, State, Watched
+from models.detector import Crossing, Floats, Limits, Places, Rows, Said, Scores, State, Watched
 from models.history import History
 from models.joint import TOGETHER, Joint, Judged, Recording
 from records.errors import SettingsError
@@ -226,6 +226,12 @@ class _Levels(Bank):
         p_value = None if judged.p_value is None else judged.p_value[rows]
         return Scores(judged.score[rows], p_value)
 
+    def limits_of(self, rows: NDArray[np.intp], at: NDArray[np.intp]) -> Limits:
+        given = self._judged.limits
+        if given is None:
+            return super().limits_of(rows, at)
+        return Limits(given.up[rows], given.keep[rows])
+
     def said(self, row: int, crossing: Crossing) -> Said:
         detail = {name: column[row] for name, column in self._judged.detail.items()}
         return self._joint.reason(crossing, detail)
@@ -241,7 +247,16 @@ def _joined(parts: Sequence[Judged]) -> Judged:
         np.concatenate([np.zeros(0), *(part.score for part in parts)]),
         np.concatenate([_filled(p.p_value, len(p.score)) for p in parts]) if p_values else None,
         {n: np.concatenate([_filled(p.detail.get(n), len(p.score)) for p in parts]) for n in names},
+        _limits([(p.limits, len(p.score)) for p in parts]),
     )
+
+
+def _limits(parts: Sequence[tuple[Limits | None, int]]) -> Limits | None:
+    """Rows of a part without limits can't reach a level: they have no score."""
+    if all(limits is None for limits, _ in parts):
+        return None
+    never = [limits or Limits.same(n, (np.inf,) * 3, (np.inf,) * 3) for limits, n in parts]
+    return Limits(*(np.concatenate([getattr(x, side) for x in never]) for side in ("up", "keep")))
 
 
 def _filled(column: NDArray[Any] | None, count: int) -> NDArray[Any]:

@@ -84,7 +84,7 @@ def add(
 ) -> Model:
     """A new version under this name, in shadow."""
     with db.transaction():
-        _take_turn(db)
+        take_turn(db)
         ((number,),) = db.run(
             "INSERT INTO model (name, version, detector, params, series, from_at, until_at, as_of,"
             " readings, recipe, artefact) VALUES (%s, (SELECT coalesce(max(version), 0) + 1 FROM"
@@ -164,7 +164,7 @@ def say(db: Database, number: int, step: str, person: str, note: str, now_at: in
 def promote(db: Database, model: Model, person: str, note: str, now_at: int) -> None:
     """Let this version warn in place of the live one, which retires."""
     with db.transaction():
-        _take_turn(db)
+        take_turn(db)
         now_live = live(db, model.name)
         if now_live is not None:
             _turn(db, now_live, "retired", "retired", person, f"for {model.label}", now_at)
@@ -177,7 +177,7 @@ def roll_back(db: Database, name: str, person: str, note: str, now_at: int) -> M
     Raises InputError where no version is live.
     """
     with db.transaction():
-        _take_turn(db)
+        take_turn(db)
         now_live = live(db, name)
         if now_live is None:
             raise InputError(f"no version of {name!r} is live")
@@ -191,7 +191,7 @@ def roll_back(db: Database, name: str, person: str, note: str, now_at: int) -> M
 def retire(db: Database, model: Model, person: str, note: str, now_at: int) -> None:
     """A version in shadow is scored no more. Raises InputError for a live one."""
     with db.transaction():
-        _take_turn(db)
+        take_turn(db)
         if live(db, model.name) == model:
             raise InputError(f"{model.label} is live: roll it back, or promote another version")
         _turn(db, model, "retired", "retired", person, note, now_at)
@@ -228,7 +228,8 @@ def _turn(
     db.run("NOTIFY registry")
 
 
-def _take_turn(db: Database) -> None:
+def take_turn(db: Database) -> None:
+    """Nobody else changes the state of a model until this transaction ends."""
     db.run("SELECT pg_advisory_xact_lock(%s)", (_TURN,))
 
 

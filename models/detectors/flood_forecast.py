@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from models import exceedance
-from models.detector import Crossing, Said, State, Watched, evidence_of
-from models.forecast import Forecast
+from models.detector import Crossing, Floats, Said, State, Watched, evidence_of, rounded
+from models.exceedance import Times
+from models.false_alarms import Budget
+from models.forecast import Forecast, limits_at
 from models.joint import Judged, Recording
 from records.errors import InputError
 from records.levels import Hazard
@@ -25,7 +27,10 @@ _NEVER = -(2**63)
 class FloodForecast(Forecast):
     """Warns where the target is likely to exceed the threshold within the horizon.
 
-    trees  boosting rounds of each quantile; the others as of `Forecast`
+    trees            boosting rounds of each quantile
+    budget_per_year  false alarms a year: what came of earlier warnings raises `warn_at` to keep
+                     it
+    The others are those of `Forecast`.
     """
 
     name = "flood-forecast"
@@ -39,7 +44,10 @@ class FloodForecast(Forecast):
         "It is fitted anew whenever the past has doubled. Null: persistence (over now, over "
         "ahead) and rate of rise at the same lead. Below 200 training rows it says nothing; a "
         "flood larger than any in the training part is an extrapolation (of discharge on a "
-        "logarithmic scale)."
+        "logarithmic scale). Limits: orange from a chance of `warn_at`, or from the "
+        "lowest higher one that would so far have warned in vain no more often than "
+        "`budget_per_year` a station-year (a quarter of a year without alarms taken to lie "
+        "before). A warning's evidence says how many false alarms a station-year that expects."
     )
 
     def __init__(
@@ -50,9 +58,13 @@ class FloodForecast(Forecast):
         horizon_s: float = 14400.0,
         warn_at: float = 0.5,
         trees: int = 120,
+        budget_per_year: float = 24.0,
     ) -> None:
         super().__init__(fit_until, target, threshold, horizon_s, warn_at)
         self.trees = trees
+        self.budget_per_year = budget_per_year
+        if budget_per_year <= 0:
+            raise ValueError("budget_per_year must be above 0")
 
     def check(self, watched: Sequence[Watched]) -> None:
         if not self.target or self.threshold is None:
@@ -91,8 +103,23 @@ class FloodForecast(Forecast):
         least = max(1e-3 * abs(threshold), 1e-9)
         shifted = exceedance.corrected(at, model.quantiles(given), value, ahead, least, state)
         score[fits] = exceedance.chance_above(shifted, threshold - value, least)
-        return Judged(score)
+        limit, rate = np.full((2, len(score)), [[self.warn_at], [np.nan]])
+        limit[fits], rate[fits] = self._within_budget(at, score[fits], ahead, threshold, state)
+        return Judged(score, detail={"false_a_year": rate}, limits=limits_at(limit))
+
+    def _within_budget(
+        self, at: Times, chance: Floats, ahead: exceedance.Ahead, threshold: float, state: State
+    ) -> tuple[Floats, Floats]:
+        """As `Budget.limits`: a row of which nobody knows what came is no false alarm."""
+        asked_at = np.r_[state.get("asked_at", np.zeros(0, np.int64)), at]
+        came = ~(ahead.highest(asked_at) <= threshold)
+        budget = Budget(self.budget_per_year, self.warn_at, self.horizon)
+        found = budget.limits(at, chance, asked_at + self.horizon, came, state)
+        state["asked_at"] = asked_at[len(asked_at) - len(state["unknown"]) :]
+        return found
 
     def reason(self, crossing: Crossing, detail: Mapping[str, Any]) -> Said:
         values = self.said(crossing, self.threshold or 0.0)
-        return Said(Phrase(text=WILL_EXCEED, values=values), evidence_of(crossing))
+        rate = rounded(float(detail["false_a_year"]))
+        evidence = evidence_of(crossing, budget_per_year=self.budget_per_year, false_a_year=rate)
+        return Said(Phrase(text=WILL_EXCEED, values=values), evidence)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hoshyar import model_register
 from hoshyar.cli import main
 from models import promotion
 from records.clock import ScenarioClock
@@ -158,6 +160,21 @@ def test_after_an_upgrade_the_live_one_is_refused_and_a_new_one_takes_its_place(
     despite = ("--despite", "few-events", "--despite", "shadow")
     run("promote", new, "--person", "li", *despite)
     assert run("promote", new, "--person", "sara", *despite)["state"] == "live"
+
+
+def test_who_confirms_sees_what_was_done_while_they_waited(run: Run, dsn: str, data: Path) -> None:
+    """Somebody retires a version at the moment at which somebody else confirms it."""
+    label = train(run)["label"]
+    run("evaluate", NAME, "--budget", "20")
+    despite = ["few-events", "shadow"]
+    model_register.promote(data, label, "li", "", despite)
+    with connect(dsn, stage="test") as db, ThreadPoolExecutor(1) as pool:
+        with db.transaction():
+            trained.retire(db, trained.find(db, label), "dba", "", START)
+            confirmed = pool.submit(model_register.promote, data, label, "sara", "", despite)
+            assert not wait([confirmed], 1.0).done
+        assert confirmed.result(30)["state"] == "retired"
+        assert trained.live(db, NAME) is None
 
 
 def test_what_fails_says_so_in_one_line_and_in_its_job(run: Run) -> None:

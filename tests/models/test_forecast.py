@@ -8,11 +8,12 @@ import pytest
 from models.detector import Watched
 from models.detectors.flood_forecast import FloodForecast
 from models.detectors.storm_surge import StormSurge
+from models.forecast import limits_at
 from models.joint import Judged
 from models.runner import _Levels
 from records.times import HOUR
 
-DETAIL = {name: np.zeros(20) for name in ("residual", "threshold")}
+DETAIL = {name: np.zeros(20) for name in ("residual", "threshold", "false_a_year")}
 TARGET = Watched(id="a", quantity="stage", unit="m")
 
 
@@ -39,3 +40,14 @@ def test_a_warning_says_that_exceedance_is_more_likely_than_not() -> None:
 def test_the_first_fit_is_after_sixty_days_and_the_next_when_the_past_has_doubled() -> None:
     moments = StormSurge().fits(0)
     assert [next(moments) / (24 * HOUR) for _ in range(3)] == [60, 120, 240]
+
+
+def test_limits_of_a_row_stand_in_place_of_the_fixed_ones() -> None:
+    chances = np.array([0.3, 0.6, 0.8, 0.6, 0.45])
+    orange = np.array([0.5, 0.7, 0.7, 0.7, 0.7])
+    bank = _Levels(FloodForecast(target="a", threshold=1.0), TARGET)
+    judged = Judged(chances, None, DETAIL, limits_at(orange))
+    found = bank.judge(HOUR * np.arange(5, dtype=np.int64), chances, judged)
+    assert "".join(" gyor"[one] for one in found.level) == "yyooy"
+    said = [(crossing.level.name, crossing.limit) for _, crossing, _ in found.crossings]
+    assert said == [("YELLOW", 0.25), ("ORANGE", 0.7), ("YELLOW", pytest.approx(0.49))]

@@ -238,7 +238,8 @@ class Reached(Level):
     def judge(self, recording: Recording, since: int, model: Any, state: State) -> Judged:
         assert self.threshold is not None
         value = recording.value[recording.shown(self.target, since)]
-        return Judged((value >= self.threshold).astype(np.float64))
+        reached = (value >= self.threshold).astype(np.float64)
+        return Judged(reached, detail={"false_a_year": np.zeros(len(reached))})
 
 
 @pytest.mark.parametrize(
