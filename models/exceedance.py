@@ -23,6 +23,7 @@ LEVELS = np.array([0.1, 0.25, 0.5, 0.75, 0.9, 0.97])
 _THREADS = ThreadpoolController()
 _LAGS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)  # of the horizon
 _SUMS = (0.5, 1.0, 2.0, 6.0, 24.0)
+_REACH = max(*_SUMS, *(2 * lag for lag in _LAGS))
 _SUM_STEP = 1e-6
 _MOST_ROWS = 40_000
 _LEAST_ROWS = 200
@@ -66,7 +67,13 @@ def bent_series(recording: Recording, place: int, scales: Floats) -> tuple[Times
 
 def looks_back_s(horizon_s: float) -> float:
     """How far back (s) the features of a row look."""
-    return horizon_s * max(*_SUMS, *(2 * lag for lag in _LAGS))
+    return horizon_s * _REACH
+
+
+def reach(horizon: int) -> int:
+    """The same in microseconds. What came of a row can be known no longer than that: a live stage
+    has forgotten what lies farther back."""
+    return round(horizon * _REACH)
 
 
 def features(recording: Recording, target: int, horizon: int, since: int, scales: Floats) -> Floats:
@@ -188,7 +195,7 @@ def corrected(
     over = 0
     for row in range(len(at)):
         while waiting_at[over] + ahead.horizon <= at[row]:
-            if not np.isnan(rise[over]):
+            if not np.isnan(rise[over]) and at[row] - waiting_at[over] < reach(ahead.horizon):
                 above = rise[over] > shifted[over]
                 shift = shift + weight[over] * (above - (1.0 - LEVELS))
             over += 1

@@ -3,8 +3,9 @@
 For each of a row of limits it is counted how often it would have warned in vain. An alarm is a run
 of rows that reach the limit, no farther apart than a horizon; it was in vain where none of them was
 followed by an exceedance, which is known when their horizon is over. The limit in force is the
-lowest one that kept the budget so far, a quarter of a year without alarms taken to lie before: so
-the first alarms in vain don't make a forecast deaf.
+lowest one that kept the budget lately, a quarter of a year without alarms taken to lie before: so
+the first alarms in vain don't make a forecast deaf. What is a year old counts for a third of what
+is new, so that neither a bad season nor a good decade stands for long.
 """
 
 from __future__ import annotations
@@ -23,21 +24,26 @@ HIGHEST = 0.95
 _STEPS = 32
 _YEAR = 365.25 * DAY
 _BEFORE_YEARS = 0.25
+_KEPT_YEARS = 1.0
 _NEVER = -(2**63)
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """`per_year` false alarms; `least` is the lowest limit; `horizon` in microseconds."""
+    """`per_year` false alarms; `least` is the lowest limit; `horizon` in microseconds.
+
+    reach  how far back (us) it is known what came: of older rows it is not, whatever is at hand
+    """
 
     per_year: float
     least: float
     horizon: int
+    reach: int
 
     def limits(
         self, at: Times, chance: Floats, known_at: Times, came: NDArray[np.bool_], state: State
     ) -> tuple[Floats, Floats]:
-        """For each row the limit on its chance, and how often a year that warned in vain so far.
+        """For each row the limit on its chance, and how often a year that warned in vain lately.
         They rest on rows whose horizon was over by then.
 
         at, chance  the new rows, in order
@@ -52,7 +58,9 @@ class Budget:
         for row, now in enumerate(at.tolist()):
             first = over
             while known_at[over] <= now:
-                counted.add(int(known_at[over]), waiting[over], bool(came[over]), self.horizon)
+                unknown = now - known_at[over] >= self.reach - self.horizon
+                vain = not (came[over] or unknown)
+                counted.add(int(known_at[over]), waiting[over], vain, self.horizon)
                 over += 1
             if over > first or not row:
                 in_force = counted.lowest(self.per_year)
@@ -72,35 +80,38 @@ class Budget:
 
 class _Counted:
     """What each limit would have led to: `false` alarms, when it last `fired`, and whether
-    something `came` in the alarm that may go on."""
+    something `came` in the alarm that may go on. Counts and years fade."""
 
     def __init__(self, limits: Floats, state: State) -> None:
         count = len(limits)
         self._limits = limits
-        self._false = state.get("false", np.zeros(count, np.int64)).copy()
+        self._false = state.get("false", np.zeros(count)).copy()
         self._fired_at = state.get("fired_at", np.full(count, _NEVER)).copy()
         self._came = state.get("came", np.zeros(count, np.bool_)).copy()
-        watched = state.get("watched", np.array([0, _NEVER], np.int64)).tolist()
-        self._watched, self._newest_at = watched
+        self._years = float(state.get("years", np.array([_BEFORE_YEARS]))[0])
+        self._newest_at = int(state.get("newest_at", np.array([_NEVER]))[0])
 
     def keep(self, state: State) -> None:
         state["false"], state["fired_at"], state["came"] = self._false, self._fired_at, self._came
-        state["watched"] = np.array([self._watched, self._newest_at], np.int64)
+        state["years"], state["newest_at"] = np.array([self._years]), np.array([self._newest_at])
 
-    def add(self, at: int, chance: float, came: bool, horizon: int) -> None:
+    def add(self, at: int, chance: float, vain: bool, horizon: int) -> None:
         if self._newest_at != _NEVER:
-            self._watched += min(at - self._newest_at, horizon)
+            years = min(at - self._newest_at, horizon) / _YEAR
+            kept = np.exp(-years / _KEPT_YEARS)
+            self._false *= kept
+            self._years = float(self._years * kept + years)
         self._newest_at = at
         ended = (self._fired_at != _NEVER) & (self._fired_at < at - horizon)
         self._false += ended & ~self._came
         self._fired_at[ended], self._came[ended] = _NEVER, False
         fires = chance >= self._limits
         self._fired_at[fires] = at
-        self._came |= fires & came
+        if not vain:
+            self._came |= fires
 
     def lowest(self, per_year: float) -> tuple[float, float]:
         """The lowest limit within the budget, else the highest; what it led to a year."""
-        years = _BEFORE_YEARS + self._watched / _YEAR
-        kept = np.flatnonzero(self._false <= per_year * years)
+        kept = np.flatnonzero(self._false <= per_year * self._years)
         place = int(kept[0]) if len(kept) else len(self._limits) - 1
-        return float(self._limits[place]), float(self._false[place] / years)
+        return float(self._limits[place]), float(self._false[place] / self._years)

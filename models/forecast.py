@@ -15,10 +15,12 @@ _FIRST_FIT = 60 * DAY
 _KEPT = 0.7
 
 
-def limits_at(chance: Floats) -> Limits:
-    """Limits of all levels where orange is reached at these chances."""
+def limits_at(chance: Floats, least: float) -> Limits:
+    """Limits of all levels where orange is reached at these chances. They are kept as if it were
+    reached at the least one: what stands does not fall because the limit rises."""
     up = np.stack([chance / 2, chance, (1 + chance) / 2], axis=1)
-    return Limits(up, _KEPT * up)
+    keep = _KEPT * np.array([least / 2, least, (1 + least) / 2])
+    return Limits(up, np.tile(keep, (len(chance), 1)))
 
 
 class Forecast(Joint):
@@ -30,7 +32,7 @@ class Forecast(Joint):
     horizon_s   how far ahead it looks
     warn_at     chance at which orange is reached: of warnings at a chance of p, 1 - p are false as
                 long as chances come true; yellow at half of it, red half way to certain. A level
-                is kept down to 0.7 times the chance that raised it, so that it doesn't flicker
+                is kept down to 0.7 times its limit, so that it doesn't flicker
     """
 
     experimental = True
@@ -54,7 +56,7 @@ class Forecast(Joint):
             raise ValueError("horizon_s must be above 0, and warn_at between 0 and 1")
 
     def limits(self, watched: Sequence[Watched]) -> Limits:
-        return limits_at(np.full(len(watched), self.warn_at))
+        return limits_at(np.full(len(watched), self.warn_at), self.warn_at)
 
     @property
     def memory_s(self) -> float:  # type: ignore[override]

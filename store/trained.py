@@ -192,7 +192,8 @@ def retire(db: Database, model: Model, person: str, note: str, now_at: int) -> N
     """A version in shadow is scored no more. Raises InputError for a live one."""
     with db.transaction():
         take_turn(db)
-        if live(db, model.name) == model:
+        now_live = live(db, model.name)
+        if now_live is not None and now_live.number == model.number:
             raise InputError(f"{model.label} is live: roll it back, or promote another version")
         _turn(db, model, "retired", "retired", person, note, now_at)
 

@@ -45,9 +45,10 @@ class FloodForecast(Forecast):
         "ahead) and rate of rise at the same lead. Below 200 training rows it says nothing; a "
         "flood larger than any in the training part is an extrapolation (of discharge on a "
         "logarithmic scale). Limits: orange from a chance of `warn_at`, or from the "
-        "lowest higher one that would so far have warned in vain no more often than "
-        "`budget_per_year` a station-year (a quarter of a year without alarms taken to lie "
-        "before). A warning's evidence says how many false alarms a station-year that expects."
+        "lowest higher one that would lately have warned in vain no more often than "
+        "`budget_per_year` a station-year (counts fade within a year, and a quarter of a year "
+        "without alarms is taken to lie before; a target whose clock is set back begins anew). A "
+        "warning's evidence says how many false alarms a station-year its limit led to."
     )
 
     def __init__(
@@ -63,7 +64,7 @@ class FloodForecast(Forecast):
         super().__init__(fit_until, target, threshold, horizon_s, warn_at)
         self.trees = trees
         self.budget_per_year = budget_per_year
-        if budget_per_year <= 0:
+        if not budget_per_year > 0:
             raise ValueError("budget_per_year must be above 0")
 
     def check(self, watched: Sequence[Watched]) -> None:
@@ -105,7 +106,7 @@ class FloodForecast(Forecast):
         score[fits] = exceedance.chance_above(shifted, threshold - value, least)
         limit, rate = np.full((2, len(score)), [[self.warn_at], [np.nan]])
         limit[fits], rate[fits] = self._within_budget(at, score[fits], ahead, threshold, state)
-        return Judged(score, detail={"false_a_year": rate}, limits=limits_at(limit))
+        return Judged(score, detail={"false_a_year": rate}, limits=limits_at(limit, self.warn_at))
 
     def _within_budget(
         self, at: Times, chance: Floats, ahead: exceedance.Ahead, threshold: float, state: State
@@ -113,7 +114,8 @@ class FloodForecast(Forecast):
         """As `Budget.limits`: a row of which nobody knows what came is no false alarm."""
         asked_at = np.r_[state.get("asked_at", np.zeros(0, np.int64)), at]
         came = ~(ahead.highest(asked_at) <= threshold)
-        budget = Budget(self.budget_per_year, self.warn_at, self.horizon)
+        reach = exceedance.reach(self.horizon)
+        budget = Budget(self.budget_per_year, self.warn_at, self.horizon, reach)
         found = budget.limits(at, chance, asked_at + self.horizon, came, state)
         state["asked_at"] = asked_at[len(asked_at) - len(state["unknown"]) :]
         return found

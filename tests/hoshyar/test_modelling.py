@@ -14,6 +14,7 @@ from hoshyar import model_register
 from hoshyar.cli import main
 from models import promotion
 from records.clock import ScenarioClock
+from records.errors import InputError
 from records.times import DAY, text
 from store import readings, registry, trained, watched
 from store.connection import Database, connect
@@ -175,6 +176,15 @@ def test_who_confirms_sees_what_was_done_while_they_waited(run: Run, dsn: str, d
             assert not wait([confirmed], 1.0).done
         assert confirmed.result(30)["state"] == "retired"
         assert trained.live(db, NAME) is None
+
+
+def test_what_was_made_live_meanwhile_is_not_retired(run: Run, dsn: str) -> None:
+    label = train(run)["label"]
+    with connect(dsn, stage="test") as db:
+        seen = trained.find(db, label)
+        trained.promote(db, seen, "dba", "", START)
+        with pytest.raises(InputError, match="is live"):
+            trained.retire(db, seen, "li", "", START)
 
 
 def test_what_fails_says_so_in_one_line_and_in_its_job(run: Run) -> None:

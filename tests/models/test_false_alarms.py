@@ -12,6 +12,7 @@ from models.false_alarms import HIGHEST, Budget
 from records.times import DAY, HOUR
 
 HORIZON = 4 * HOUR
+REACH = 24 * HORIZON
 # As much at once as a quarter of a year, which is taken to lie before, allows of 8 a year.
 TWO = 8.0
 
@@ -27,7 +28,7 @@ def limits(
     edges = [0, *cuts, len(at)]
     for first, end in pairwise(edges):
         asked = slice(first - len(state.get("unknown", ())), end)
-        budget = Budget(per_year, 0.5, HORIZON)
+        budget = Budget(per_year, 0.5, HORIZON, REACH)
         known_at = at[asked] + HORIZON
         found.append(budget.limits(at[first:end], chance[first:end], known_at, truth[asked], state))
     limit, rate = (np.concatenate(column) for column in zip(*found, strict=True))
@@ -45,7 +46,7 @@ def days(count: int, peaks: dict[int, float]) -> Floats:
 def test_false_alarms_within_the_budget_change_nothing() -> None:
     limit, rate = limits(days(10, {1: 0.9, 3: 0.6}), [], TWO)
     assert (limit == 0.5).all()
-    assert rate[-1] == pytest.approx(2 / (0.25 + 10 / 365.25), rel=1e-2)
+    assert rate[-1] == pytest.approx(2 / (0.25 + 10 / 365.25), rel=2e-2)
 
 
 def test_the_limit_rises_above_what_would_have_been_one_too_many() -> None:
@@ -68,9 +69,30 @@ def test_with_the_years_the_limit_comes_down_again() -> None:
     assert limit[-1] == 0.5
 
 
-def test_no_forecast_falls_silent_for_good() -> None:
+def test_a_bad_season_is_forgiven_within_two_years_and_a_good_decade_does_not_excuse_one() -> None:
+    bad = dict.fromkeys(range(1, 181, 2), 0.93)
+    limit, _ = limits(days(911, bad), [], 24.0)
+    assert limit[24 * 180] == pytest.approx(HIGHEST, abs=0.03)
+    assert limit[-1] == 0.5
+    late = {3650 + day: peak for day, peak in bad.items()}
+    limit, _ = limits(days(3832, late), [], 24.0)
+    assert (limit[24 * 3650 : 24 * 3832 : 24] < 0.9).sum() < 100
+
+
+def test_no_limit_lies_beyond_the_highest() -> None:
     limit, _ = limits(days(40, dict.fromkeys(range(1, 39), 0.99)), [], 1.0)
     assert limit.max() == pytest.approx(HIGHEST)
+
+
+def test_nobody_knows_what_came_of_a_row_that_lies_too_far_back() -> None:
+    at = np.array([0, 1, 2, 200, 201, 300], np.int64) * HOUR
+    for came in (False, True):
+        state: State = {}
+        budget = Budget(1e-3, 0.5, HORIZON, REACH)
+        given = np.array([0.9, 0.9, 0.1, 0.1, 0.1, 0.1])
+        truth = np.full(len(at), came)
+        limit, _ = budget.limits(at, given, at + HORIZON, truth, state)
+        assert (limit == 0.5).all()
 
 
 def test_the_budget_is_kept_by_what_is_warned_of() -> None:

@@ -43,11 +43,11 @@ def test_the_first_fit_is_after_sixty_days_and_the_next_when_the_past_has_double
 
 
 def test_limits_of_a_row_stand_in_place_of_the_fixed_ones() -> None:
-    chances = np.array([0.3, 0.6, 0.8, 0.6, 0.45])
-    orange = np.array([0.5, 0.7, 0.7, 0.7, 0.7])
+    chances = np.array([0.3, 0.6, 0.8, 0.4, 0.34])
+    orange = np.array([0.5, 0.7, 0.7, 0.9, 0.9])
     bank = _Levels(FloodForecast(target="a", threshold=1.0), TARGET)
-    judged = Judged(chances, None, DETAIL, limits_at(orange))
+    judged = Judged(chances, None, DETAIL, limits_at(orange, 0.5))
     found = bank.judge(HOUR * np.arange(5, dtype=np.int64), chances, judged)
     assert "".join(" gyor"[one] for one in found.level) == "yyooy"
     said = [(crossing.level.name, crossing.limit) for _, crossing, _ in found.crossings]
-    assert said == [("YELLOW", 0.25), ("ORANGE", 0.7), ("YELLOW", pytest.approx(0.49))]
+    assert said == [("YELLOW", 0.25), ("ORANGE", 0.7), ("YELLOW", pytest.approx(0.35))]
