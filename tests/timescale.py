@@ -19,9 +19,9 @@ _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 
 
 
 @contextmanager
-def served() -> Iterator[str]:
-    """Address of the one database of a server, as yet empty."""
-    command = [needs.program("node"), str(needs.pglite() / "server.js")]
+def served(folder: str = "") -> Iterator[str]:
+    """Address of the one database of a server, as yet empty; in memory where no folder is named."""
+    command = [needs.program("node"), str(needs.pglite() / "server.js"), *([folder] if folder else [])]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
         assert server.stdin is not None
         assert server.stdout is not None
@@ -33,9 +33,9 @@ def served() -> Iterator[str]:
 
 
 @contextmanager
-def running() -> Iterator[str]:
-    """Address of its one database, migrated."""
-    with served() as dsn:
+def running(folder: str = "") -> Iterator[str]:
+    """As `served`, its database migrated."""
+    with served(folder) as dsn:
         migrate(dsn)
         _keep(dsn)
         yield dsn

@@ -230,10 +230,10 @@ async function kept() {
   }
 }
 
-async function opened() {
+async function opened(dataDir) {
   const loadDataDir = await kept();
   if (loadDataDir) {
-    const pg = await PGlite.create({ extensions: { timescaledb }, loadDataDir });
+    const pg = await PGlite.create({ extensions: { timescaledb }, dataDir, loadDataDir });
     // Where it is not loaded at once it comes with its first use, but without its columnstore.
     await pg.exec("LOAD 'timescaledb'");
     return pg;
@@ -248,7 +248,8 @@ async function opened() {
   return pg;
 }
 
-const backend = new Backend(await opened());
+// In memory, or in the folder that is named: more than memory holds, and slower.
+const backend = new Backend(await opened(process.argv[2]));
 let number = 0;
 const server = createServer({ noDelay: true }, (socket) => new Session(socket, backend, ++number));
 server.listen(0, "127.0.0.1", () => console.log(server.address().port));
