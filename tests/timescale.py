@@ -21,7 +21,11 @@ _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 
 @contextmanager
 def served(folder: str = "") -> Iterator[str]:
     """Address of the one database of a server, as yet empty; in memory where no folder is named."""
-    command = [needs.program("node"), str(needs.pglite() / "server.js"), *([folder] if folder else [])]
+    command = [
+        needs.program("node"),
+        str(needs.pglite() / "server.js"),
+        *([folder] if folder else []),
+    ]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
         assert server.stdin is not None
         assert server.stdout is not None
