@@ -4,7 +4,7 @@ Readings as devices send them: a level, a temperature, a pressure and a vibratio
 and no more digits than its instrument has; arrivals some tens of milliseconds late, twenty commits
 a minute. The server is the embedded one, or the one that HOSHYAR_TEST_DSN names; then, for its
 bytes alone, the TimescaleDB for tests, where `scripts/test` has installed it: in WASM its speed
-says nothing. It takes minutes, so not with --quick.
+says nothing. It takes some ten minutes, so not with --quick.
 """
 
 from __future__ import annotations
@@ -42,7 +42,6 @@ TODAY = 20_000
 MINUTES = DAY // MINUTE
 BATCHES_A_MINUTE = 20
 SERIES = 1_000
-IN_WASM = 30, 100  # days, series: of more its interpreter runs out of memory
 COPY = f"COPY reading ({', '.join(STORED)}) FROM STDIN (FORMAT BINARY)"
 Result = dict[str, Any]
 
@@ -255,7 +254,7 @@ def main() -> None:
             connect(dsn, stage="bench") as db,
         ):
             registry.enrol(db, network())
-            results += month(db, *IN_WASM)[:2]
+            results += month(db, days, series)[:2]
     if options.json:
         print(msgspec.json.encode(results).decode())
         return

