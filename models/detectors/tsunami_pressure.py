@@ -39,6 +39,7 @@ WANING = "The water column at the sea floor is still {residual} m off its tide."
 _CELL = 15 * SECOND
 _CELLS = 26
 _FEWEST = 3
+_LAST = np.arange(_CELLS) >= _CELLS - _FEWEST
 _FEWEST_WITHIN_S = 2700.0
 # Readings that are too few for six minutes can end a warning; their score stays below yellow.
 _DENSE_S, _SPARSE_SCORE = 900.0, 0.69
@@ -119,7 +120,7 @@ class TsunamiPressure(Associated):
         median = np.sign(median) * np.maximum(np.abs(median) - doubt, 0.0)
         # What passes within minutes does not count for the tide: its median does.
         passing = (np.abs(residual) > self.threshold) | (doubt > 0)
-        nearby = np.clip(residual, -self.threshold, self.threshold)
+        nearby = np.minimum(np.maximum(residual, -self.threshold), self.threshold)
         lasting = np.where(np.isnan(median), nearby, median)
         believed = np.where(passing, expected + lasting, rows.value)
         tide.keep(at, measured_at, believed, state)
@@ -167,13 +168,11 @@ class TsunamiPressure(Associated):
         counts[:, -1] += known
         state["cell"][at], state["cell_sum"][at], state["cell_count"][at] = cells, sums, counts
         age_s = (cell[:, None] - cells) * (_CELL / SECOND)
-        within = (age_s < self.median_s) | (
-            (np.arange(_CELLS) >= _CELLS - _FEWEST) & (age_s <= _FEWEST_WITHIN_S)
-        )
+        within = (age_s < self.median_s) | (_LAST & (age_s <= _FEWEST_WITHIN_S))
         within &= counts > 0
-        means = np.where(within, sums / np.where(counts > 0, counts, 1.0), np.inf)
+        means = np.where(within, sums / np.maximum(counts, 1.0), np.inf)
         self._note_shaking(rows, means, within, state)
-        reach_s = np.where(within, age_s, 0.0).max(axis=1)
+        reach_s = np.maximum.reduce(np.where(within, age_s, 0.0), axis=1)
         median = _middle(means, within)
         return np.where(known & (reach_s >= self.median_s / 2), median, np.nan)
 
@@ -182,8 +181,8 @@ class TsunamiPressure(Associated):
         lasts for minutes may do between two readings is taken off."""
         at, measured_at = rows.at, rows.measured_at
         sums, counts = state["cell_sum"][at, -2:], state["cell_count"][at, -2:]
-        both = (counts > 0).all(axis=1)
-        step = np.abs(np.diff(sums / np.where(counts > 0, counts, 1.0), axis=1)[:, 0])
+        before, now = (sums / np.maximum(counts, 1.0)).T
+        both, step = np.minimum(counts[:, 0], counts[:, 1]) > 0, np.abs(now - before)
         ago_s = np.maximum(measured_at - state["jump_at"][at], 0) / SECOND
         faded = state["jump"][at] * np.exp(-ago_s / _FADES_S)
         jump = np.maximum(np.where(both, step, 0.0), faded)
@@ -195,8 +194,8 @@ class TsunamiPressure(Associated):
         self, rows: Rows, means: Floats, within: NDArray[np.bool_], state: State
     ) -> None:
         """Both sides of the tide within minutes: seismic waves, not yet a tsunami."""
-        low = np.where(within, means, 0.0).min(axis=1)
-        high = np.where(within, means, 0.0).max(axis=1)
+        known = np.where(within, means, 0.0)
+        low, high = np.minimum.reduce(known, axis=1), np.maximum.reduce(known, axis=1)
         shaken = np.minimum(high, -low) >= self.threshold / 2
         was = state["shaken_at"][rows.at]
         state["shaken_at"][rows.at] = np.where(shaken, rows.measured_at, was)
