@@ -192,10 +192,10 @@ def corrected(
     rise = ahead.highest(waiting_at) - base
     spread = np.maximum(quantiles[:, 4] - quantiles[:, 1], least)
     kept = len(waiting_at) - len(at)
-    over = 0
+    known_for, over = reach(ahead.horizon), 0
     for row in range(len(at)):
         while waiting_at[over] + ahead.horizon <= at[row]:
-            if not np.isnan(rise[over]) and at[row] - waiting_at[over] < reach(ahead.horizon):
+            if not np.isnan(rise[over]) and at[row] - waiting_at[over] < known_for:
                 above = rise[over] > shifted[over]
                 shift = shift + weight[over] * (above - (1.0 - LEVELS))
             over += 1

@@ -43,16 +43,10 @@ class Quarantined:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One message in quarantine; `device` is the registry's number, None where it is unknown."""
+class Entry(Quarantined):
+    """One message as it lies in quarantine, under its number."""
 
     number: int
-    device: int | None
-    topic: str
-    payload: bytes
-    reason: Reason
-    detail: str
-    received_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +136,7 @@ def _entries(db: Database, rest: str, choice: Choice, **values: int) -> list[Ent
     chosen = {"reason": choice.reason, "device": choice.device, "numbers": list(choice.numbers)}
     rows = db.run(f"SELECT {_COLUMNS} FROM quarantine WHERE {rest}", chosen | values)
     return [
-        Entry(number, device, topic, payload, Reason(reason), detail, from_datetime(received_at))
+        Entry(device, topic, payload, Reason(reason), detail, from_datetime(received_at), number)
         for number, device, topic, payload, reason, detail, received_at in rows
     ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,13 @@ from records.times import DAY, text
 from store import readings, registry, trained, watched
 from store.connection import Database, connect
 from store.readings import Commit
+from tests.flow.gauge import until
 from tests.models.test_training import DAYS, FIT_UNTIL, NETWORK, START, valley
 
 NAME = "flood-forecast/lower-stage/1.65/14400"
 Run = Callable[..., Any]
+# Somebody waits for their turn at the models.
+WAITS = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
 
 
 @pytest.fixture
@@ -173,7 +176,7 @@ def test_who_confirms_sees_what_was_done_while_they_waited(run: Run, dsn: str, d
         with db.transaction():
             trained.retire(db, trained.find(db, label), "dba", "", START)
             confirmed = pool.submit(model_register.promote, data, label, "sara", "", despite)
-            assert not wait([confirmed], 1.0).done
+            until(lambda: bool(db.run(WAITS)), "the one who confirms")
         assert confirmed.result(30)["state"] == "retired"
         assert trained.live(db, NAME) is None
 

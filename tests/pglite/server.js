@@ -247,7 +247,7 @@ async function opened(dataDir) {
     await pg.exec("LOAD 'timescaledb'");
     return pg;
   }
-  const pg = await PGlite.create({ extensions: { timescaledb } });
+  const pg = await PGlite.create({ extensions: { timescaledb }, dataDir });
   await pg.exec("CREATE EXTENSION timescaledb");
   const image = await pg.dumpDataDir("none");
   // Others may start at the same time: the file is there whole or not at all.
