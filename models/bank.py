@@ -167,7 +167,7 @@ class Bank:
         fresh = measured_at > before_at
         if self._bounded:
             fresh &= (value >= self._low[span]) & (value <= self._high[span])
-        if not fresh.all():
+        if np.count_nonzero(fresh) < len(fresh):
             out.level[rows] = self.state["bank_level"][span]
             rows, at, before_at = places_of(rows)[fresh], at[fresh], before_at[fresh]
             measured_at, value = measured_at[fresh], value[fresh]
@@ -176,11 +176,11 @@ class Bank:
             span = spanned(at)
         gap_s = (measured_at - before_at) / SECOND
         first = before_at == _NEVER
-        if first.any():
+        if np.count_nonzero(first):
             gap_s[first] = np.nan
             self.state["bank_first_at"][at[first]] = measured_at[first]
         self.state["bank_newest_at"][span] = measured_at
-        given = Rows(*map(_sealed, (at, measured_at, gap_s, value)))
+        given = Rows(_sealed(at), _sealed(measured_at), _sealed(gap_s), _sealed(value), span)
         scores = self.scores(rows, given)
         out.scored[rows] = True
         # Of -0.0 and 0.0 numpy's fmin may take either, by machine: here they are one.
@@ -190,7 +190,7 @@ class Bank:
         before = self.state["bank_level"][span]
         out.level[rows] = before
         # Most readings are green and below every limit: only the others need a closer look.
-        close = np.flatnonzero((scores.score >= self._lowest[span]) | (before > _GREEN))
+        (close,) = ((scores.score >= self._lowest[span]) | (before > _GREEN)).nonzero()
         if not len(close):
             return
         before, closely = before[close], places_of(rows)[close]
@@ -316,7 +316,7 @@ def score_samples(detector: Detector, samples: Floats, watched: Watched) -> Floa
 def _sealed(array: NDArray[Any]) -> NDArray[Any]:
     """A view that a detector can't write to."""
     view = array.view()
-    view.flags.writeable = False
+    view.setflags(write=False)
     return view
 
 

@@ -65,24 +65,20 @@ class Rows:
     measured_at  microseconds since 1970 UTC
     gap_s        seconds since the reading before of the same series; NaN for its first one
     value        in the canonical unit of the series' quantity, finite
+    span         `at`, as a slice where the places follow each other
+
+    `state[x][rows.span]` may be a view: compute all that rests on it before it is written to. That
+    is several times as fast as to gather and scatter.
     """
 
     at: NDArray[np.intp]
     measured_at: NDArray[np.int64]
     gap_s: Floats
     value: Floats
+    span: Places
 
     def __len__(self) -> int:
         return len(self.at)
-
-    @property
-    def span(self) -> Places:
-        """`at`, as a slice where the places follow each other.
-
-        `state[x][rows.span]` may then be a view: compute all that rests on it before it is written
-        to. That is several times as fast as to gather and scatter.
-        """
-        return spanned(self.at)
 
 
 @dataclass(frozen=True, slots=True)

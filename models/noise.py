@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from models.detector import Floats, Slot, State
+from models.detector import Floats, Places, Rows, Slot, State
 
 GAUSS = 1.2533141373155003  # standard deviation over mean magnitude of a Gaussian
 _LONGEST_GAP_S = 900.0
@@ -31,24 +30,28 @@ class Noise:
             "noise_learned_s": Slot(),
         }
 
-    def deviation(self, at: NDArray[np.intp], state: State) -> Floats:
+    def deviation(self, at: Places, state: State) -> Floats:
         """Standard deviation of a Gaussian noise of this magnitude."""
-        deviation: Floats = GAUSS * state["noise_mean"][at].max(axis=1)
+        deviation: Floats = GAUSS * np.maximum.reduce(state["noise_mean"][at], axis=1)
         return deviation
 
-    def learn(
-        self, at: NDArray[np.intp], gap_s: Floats, residual: Floats, slow: Floats, state: State
-    ) -> None:
+    def learn(self, rows: Rows, residual: Floats, slow: Floats, state: State) -> None:
         """Count a residual (NaN: nothing); `slow` divides the rate of learning."""
-        known = np.isfinite(residual)
-        if not known.all():
-            at, slow, gap_s, residual = at[known], slow[known], gap_s[known], residual[known]
+        at, gap_s = rows.span, rows.gap_s
+        (known,) = np.isfinite(residual).nonzero()
+        if len(known) < len(residual):
+            if not len(known):
+                return
+            at = rows.at[known]
+            slow, gap_s, residual = slow[known], gap_s[known], residual[known]
         step_s = np.fmin(gap_s, _LONGEST_GAP_S)
         learned_s = state["noise_learned_s"][at] + step_s
         memory_s = np.minimum(np.array(self.memories_s), learned_s[:, None] + 1.0)
         mean = state["noise_mean"][at]
         most = np.maximum(self.clip * mean, self.least)
-        most[learned_s < min(self.memories_s)] = np.inf
+        (young,) = (learned_s < min(self.memories_s)).nonzero()
+        if len(young):
+            most[young] = np.inf
         share = -np.expm1(-step_s[:, None] / memory_s) / slow[:, None]
         magnitude = np.minimum(np.abs(residual)[:, None], most)
         state["noise_mean"][at] = mean + share * (magnitude - mean)

@@ -70,7 +70,7 @@ class TsunamiGauge(Detector):
 
     name = "tsunami-gauge"
     hazard = Hazard.TSUNAMI
-    version = "2"
+    version = "3"
     quantities = frozenset({"sea_level"})
     card = (
         "Tsunami waves (periods of about 5 to 90 minutes) on a tide gauge that reports every 15 s "
@@ -109,7 +109,7 @@ class TsunamiGauge(Detector):
         own = {
             "residual": Slot(fill=np.nan),
             "limit": Slot(fill=np.nan),
-            "last": Slot("float64", (3,), np.nan),
+            "last": Slot("float64", (2,), np.nan),
             "before": Slot(fill=np.nan),
             "move": Slot(fill=np.nan),
             "jump": Slot(fill=np.nan),
@@ -125,7 +125,7 @@ class TsunamiGauge(Detector):
         return Limits.same(len(watched), (0.7, 1.0, 10.0), (0.35, 0.5, 5.0))
 
     def step(self, rows: Rows, state: State, fixed: Fixed) -> Scores:
-        at, measured_at = rows.at, rows.measured_at
+        at, measured_at = rows.span, rows.measured_at
         expected = _expected(rows, state)
         noise = _NOISE.deviation(at, state)
         factor = np.maximum(self.sigmas, _TAIL.limit(at, self.budget_per_year, state))
@@ -136,16 +136,16 @@ class TsunamiGauge(Detector):
         state["residual"][at], state["limit"][at] = residual, limit
         # What one reading alone says counts for the tide as the limit at most.
         most = np.fmax(limit, peak)
-        believed = expected + datum + np.clip(residual, -most, most)
-        tide.keep(at, measured_at, np.where(np.isnan(believed), rows.value, believed), state)
-        _begin_anew_when_lost(rows, residual, limit, state)
-        in_noise = np.divide(peak, noise, out=np.full(len(at), np.nan), where=noise > 0)
-        p_value = _TAIL.chance(at, in_noise, state)
+        believed = expected + datum + np.maximum(np.minimum(residual, most), -most)
+        tide.keep(rows, np.where(np.isnan(believed), rows.value, believed), state)
         score = peak / limit
         quiet = self._quiet(rows, score, state)
+        _begin_anew_when_lost(rows, residual, limit, state)
+        in_noise = np.divide(peak, noise, out=np.full(len(noise), np.nan), where=noise > 0)
+        p_value = _TAIL.chance(at, in_noise, state)
         known = state["noise_learned_s"][at] > _KNOWN_S
         wave = ~quiet | (known & (np.abs(off_tide) > _WAVE * limit))
-        _NOISE.learn(at, rows.gap_s, residual, np.where(wave, _ALARMED, 1.0), state)
+        _NOISE.learn(rows, residual, np.where(wave, _ALARMED, 1.0), state)
         _TAIL.learn(at, measured_at, in_noise, quiet, state)
         return Scores(score, p_value)
 
@@ -164,10 +164,11 @@ class TsunamiGauge(Detector):
         return Said(Phrase(text=text, values=values), evidence)
 
     def _quiet(self, rows: Rows, score: Floats, state: State) -> NDArray[np.bool_]:
-        until = rows.measured_at + int(self.hold_s * SECOND)
-        until = np.where(score >= 1, until, state["alarmed_until"][rows.at])
-        state["alarmed_until"][rows.at] = until
-        quiet: NDArray[np.bool_] = rows.measured_at >= until
+        (over,) = (score >= 1).nonzero()
+        if len(over):
+            until = rows.measured_at[over] + int(self.hold_s * SECOND)
+            state["alarmed_until"][rows.at[over]] = until
+        quiet: NDArray[np.bool_] = rows.measured_at >= state["alarmed_until"][rows.span]
         return quiet
 
 
@@ -177,15 +178,16 @@ def _expected(rows: Rows, state: State) -> Floats:
     After a gap the tide goes on from the first reading, which is not judged: it was extrapolated
     too far, and the gauge may have been moved.
     """
-    before = tide.extrapolated(rows.at, rows.measured_at, state)
-    expected = tide.predicted(rows.at, rows.measured_at, state)
-    gap = rows.gap_s > _GAP_S
-    if gap.any():
+    (gap,) = (rows.gap_s > _GAP_S).nonzero()
+    before = tide.extrapolated(rows, state) if len(gap) else None
+    expected = tide.predicted(rows, state)
+    if before is not None:
         at, known = rows.at[gap], np.isfinite(expected[gap])
         by = rows.value[gap] - np.where(known, expected[gap], before[gap])
         tide.shift(at, np.nan_to_num(by), state)
         state["before"][at], state["jump"][at] = 0.0, np.nan
-    expected[gap | (tide.recent(rows.at, state) < 4)] = np.nan
+        expected[gap] = np.nan
+    expected[tide.recent(rows, state) < 4] = np.nan
     return expected
 
 
@@ -199,21 +201,22 @@ def _without_artefacts(
     (the tide is moved to it after a quarter of an hour), and a wave does neither: then the trial
     is off, and nothing is put on trial for as long.
     """
-    at, measured_at = rows.at, rows.measured_at
-    before, jump, base = state["before"][at], state["jump"][at], state["jump_base"][at]
-    young, begun_at = state["jump_young"][at], state["jump_at"][at]
+    at, measured_at = rows.span, rows.measured_at
+    before, jump, begun_at = state["before"][at], state["jump"][at], state["jump_at"][at]
+    young = state["jump_young"][at]
     over = measured_at - begun_at > _ARTEFACT
     move = residual - before
-    new = np.isnan(jump) & over & (np.abs(move) >= limit)
-    new &= ~(np.abs(state["move"][at]) > _LONE * np.abs(move))
+    size = np.abs(move)
+    trial = ~np.isnan(jump)
+    new = ~trial & over & (size >= limit) & ~(np.abs(state["move"][at]) > _LONE * size)
     known = np.isfinite(residual)
-    if not (new | young | ~np.isnan(jump)).any():
+    if not np.count_nonzero(new | young | trial):
         # Most readings: nothing is on trial.
         state["move"][at], state["before"][at] = move, np.where(known, residual, before)
-        return residual, np.zeros(len(at))
+        return residual, np.zeros(len(residual))
     # A jump may take two readings, where a mean over the interval splits it.
-    longer = young & (rows.gap_s <= _SLOW_S) & (move * jump > 0) & (np.abs(move) >= limit / 2)
-    base = np.where(new, before, base)
+    longer = young & (rows.gap_s <= _SLOW_S) & (move * jump > 0) & (size >= limit / 2)
+    base = np.where(new, before, state["jump_base"][at])
     jump = np.where(new | longer, residual - base, jump)
     begun_at = np.where(new, measured_at, begun_at)
     beside = residual - jump
@@ -223,7 +226,7 @@ def _without_artefacts(
     moved = over & ~new & flat & stayed
     datum: Floats = np.where(moved, jump, 0.0)
     if moved.any():
-        tide.shift(at[moved], datum[moved], state)
+        tide.shift(rows.at[moved], datum[moved], state)
     on_trial = flat & (new | (~over & (stayed | young)))
     # What ended as spike or datum leaves room for the next; a wave does not.
     ended = known & ~on_trial & flat
@@ -238,25 +241,27 @@ def _without_artefacts(
 
 
 def _confirmed(rows: Rows, magnitude: Floats, state: State) -> Floats:
-    """What two of the last three magnitudes reach; of slow readings what the newest reaches."""
-    last = state["last"][rows.at]
-    last[~(rows.gap_s <= _FRESH_S)] = np.nan
-    last[:, :-1] = last[:, 1:]
-    last[:, -1] = magnitude
-    state["last"][rows.at] = last
-    first, middle, newest = np.where(np.isnan(last), -np.inf, last).T
-    second = np.fmax(np.fmin(first, middle), np.fmin(np.fmax(first, middle), newest))
-    peak = np.where(rows.gap_s > _SLOW_S, magnitude, second)
-    peak[np.isnan(magnitude) | np.isinf(peak)] = np.nan
-    return peak
+    """What two of the last three magnitudes reach; of slow readings what the newest reaches.
+
+    NaN where they don't say so: too few, or too far apart.
+    """
+    span, gap_s = rows.span, rows.gap_s
+    older, middle = state["last"][span].T.copy()
+    (gap,) = (~(gap_s <= _FRESH_S)).nonzero()
+    if len(gap):
+        older[gap] = middle[gap] = np.nan
+    state["last"][span, 0], state["last"][span, 1] = middle, magnitude
+    # fmax passes NaN over: two of three are needed, and the newest is one that must be there.
+    second = np.fmax(np.minimum(older, middle), np.minimum(np.fmax(older, middle), magnitude))
+    return np.where((gap_s > _SLOW_S) | np.isnan(magnitude), magnitude, second)
 
 
 def _begin_anew_when_lost(rows: Rows, residual: Floats, limit: Floats, state: State) -> None:
-    at, measured_at = rows.at, rows.measured_at
-    off = np.abs(residual) >= limit
-    since = np.where(off, state["on_tide_at"][at], measured_at)
-    lost = measured_at - since > _LOST
-    if lost.any():
-        tide.forget(at[lost], state)
-        state["jump"][at[lost]] = np.nan
-    state["on_tide_at"][at] = np.where(lost, measured_at, since)
+    at, measured_at = rows.span, rows.measured_at
+    since = np.where(np.abs(residual) >= limit, state["on_tide_at"][at], measured_at)
+    (lost,) = (measured_at - since > _LOST).nonzero()
+    if len(lost):
+        tide.forget(rows.at[lost], state)
+        state["jump"][rows.at[lost]] = np.nan
+        since[lost] = measured_at[lost]
+    state["on_tide_at"][at] = since

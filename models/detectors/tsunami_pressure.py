@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -23,6 +24,7 @@ from models.detector import (
     Watched,
     evidence_of,
     rounded,
+    spanned,
 )
 from models.ocean import associated
 from records.levels import Hazard
@@ -36,13 +38,14 @@ OFF_TIDE = (
 )
 WANING = "The water column at the sea floor is still {residual} m off its tide."
 
-_CELL = 15 * SECOND
+_CELL_S = 15
+_CELL = _CELL_S * SECOND
 _CELLS = 26
+_NONE = -(2**38)  # earlier than any cell
 _FEWEST = 3
-_LAST = np.arange(_CELLS) >= _CELLS - _FEWEST
-_FEWEST_WITHIN_S = 2700.0
+_FEWEST_WITHIN = 2700 // _CELL_S  # cells
 # Readings that are too few for six minutes can end a warning; their score stays below yellow.
-_DENSE_S, _SPARSE_SCORE = 900.0, 0.69
+_DENSE, _SPARSE_SCORE = 15 * MINUTE, 0.69
 _LONG_AGO_S = 1e9
 _FADES_S = 300.0  # seismic waves that shake the sea floor, by a factor e
 _LOST = 90 * MINUTE  # no wave stays off on one side for so long: the tide must be learned anew
@@ -59,7 +62,7 @@ class TsunamiPressure(Associated):
 
     name = "tsunami-pressure"
     hazard = Hazard.TSUNAMI
-    version = "3"
+    version = "4"
     quantities = frozenset({"water_column_height"})
     card = (
         "Tsunami waves on bottom pressure (metres of water, raw or detided) at 15 s to 5 min, "
@@ -87,17 +90,17 @@ class TsunamiPressure(Associated):
         self.median_s = median_s
         self.cold_start_s = cold_start_s
         self.hold_s = hold_s
-        if threshold <= 0 or not 0 < median_s <= _CELLS * _CELL / SECOND:
+        if threshold <= 0 or not 0 < median_s <= _CELLS * _CELL_S:
             raise ValueError("threshold must be above 0 and median_s from 0 to 390")
 
     def slots(self) -> dict[str, Slot]:
         own = {
-            "cell": Slot("int64", (_CELLS,), -1),
-            "cell_sum": Slot("float64", (_CELLS,)),
-            "cell_count": Slot("float64", (_CELLS,)),
+            "cell": Slot("int64", (_CELLS,), _NONE),
+            "cell_mean": Slot("float64", (_CELLS,), np.nan),
+            "cell_sum": Slot(),
+            "cell_count": Slot(fill=np.nan),
             "median": Slot(fill=np.nan),
-            "jump": Slot(),
-            "jump_at": Slot("int64"),
+            "jump": Slot(fill=np.nan),
             "shaken_at": Slot("int64"),
             "shaken_s": Slot(fill=_LONG_AGO_S),
             "on_tide_at": Slot("int64"),
@@ -110,24 +113,21 @@ class TsunamiPressure(Associated):
         return Limits.same(len(watched), (0.7, 1.0, 10.0), (0.35, 0.5, 5.0))
 
     def step(self, rows: Rows, state: State, fixed: Fixed) -> Scores:
-        at, measured_at = rows.at, rows.measured_at
-        expected = tide.predicted(at, measured_at, state)
+        at, measured_at = rows.span, rows.measured_at
+        expected = tide.predicted(rows, state)
         residual = rows.value - expected
         median = self._median(rows, residual, state)
         # Of few readings that shake a median is off by chance: a warning does not begin with one.
         begun = measured_at - state["over_at"][at] <= self.hold_s * SECOND
         doubt = np.where(begun, 0.0, self._jump(rows, state))
-        median = np.sign(median) * np.maximum(np.abs(median) - doubt, 0.0)
-        # What passes within minutes does not count for the tide: its median does.
-        passing = (np.abs(residual) > self.threshold) | (doubt > 0)
-        nearby = np.minimum(np.maximum(residual, -self.threshold), self.threshold)
-        lasting = np.where(np.isnan(median), nearby, median)
-        believed = np.where(passing, expected + lasting, rows.value)
-        tide.keep(at, measured_at, believed, state)
-        self._begin_anew_when_lost(rows, median, state)
-        third_s = (measured_at - state["cell"][at, -_FEWEST] * _CELL) / SECOND
+        if np.count_nonzero(doubt):
+            median = np.sign(median) * np.maximum(np.abs(median) - doubt, 0.0)
+        tide.keep(rows, self._believed(rows, expected, median, doubt), state)
         score = np.abs(median) / self.threshold
-        score = np.where(third_s > _DENSE_S, np.minimum(score, _SPARSE_SCORE), score)
+        self._begin_anew_when_lost(rows, score, state)
+        (sparse,) = (measured_at - state["cell"][at, -_FEWEST] * _CELL > _DENSE).nonzero()
+        if len(sparse):
+            score[sparse] = np.minimum(score[sparse], _SPARSE_SCORE)
         self._note_onset(rows, score, state)
         state["median"][at] = median
         return Scores(score)
@@ -155,78 +155,86 @@ class TsunamiPressure(Associated):
 
         NaN while they reach back less than half as far as they should.
         """
-        at, cell = rows.at, rows.measured_at // _CELL
+        at, cell = rows.span, rows.measured_at // _CELL
         known = np.isfinite(residual)
-        cells, sums = state["cell"][at], state["cell_sum"][at]
-        counts = state["cell_count"][at]
-        fresh = known & (cells[:, -1] != cell)
-        if fresh.any():
-            for array, begins in ((cells, cell[fresh]), (sums, 0.0), (counts, 0.0)):
-                array[fresh, :-1] = array[fresh, 1:]
-                array[fresh, -1] = begins
-        sums[:, -1] += np.where(known, residual, 0.0)
-        counts[:, -1] += known
-        state["cell"][at], state["cell_sum"][at], state["cell_count"][at] = cells, sums, counts
-        age_s = (cell[:, None] - cells) * (_CELL / SECOND)
-        within = (age_s < self.median_s) | (_LAST & (age_s <= _FEWEST_WITHIN_S))
-        within &= counts > 0
-        means = np.where(within, sums / np.maximum(counts, 1.0), np.inf)
-        self._note_shaking(rows, means, within, state)
-        reach_s = np.maximum.reduce(np.where(within, age_s, 0.0), axis=1)
-        median = _middle(means, within)
-        return np.where(known & (reach_s >= self.median_s / 2), median, np.nan)
+        cells, means = state["cell"][at], state["cell_mean"][at]
+        total, count = state["cell_sum"][at], state["cell_count"][at]
+        (fresh,) = (known & (cells[:, -1] != cell)).nonzero()
+        if len(fresh):
+            new = spanned(fresh)
+            total[new], count[new] = 0.0, 0.0
+            for array, begins in ((cells, cell[new]), (means, 0.0)):
+                array[new, :-1] = array[new, 1:]
+                array[new, -1] = begins
+        np.add(total, residual, out=total, where=known)
+        count += known
+        means[:, -1] = total / count
+        state["cell"][at], state["cell_mean"][at] = cells, means
+        state["cell_sum"][at], state["cell_count"][at] = total, count
+        lately = cell - (math.ceil(self.median_s / _CELL_S) - 1)
+        oldest = np.minimum(lately, np.maximum(cells[:, -_FEWEST], cell - _FEWEST_WITHIN))
+        within = cells >= oldest[:, None]
+        held = np.add.reduce(within, axis=1)
+        halfway = cells <= (cell - math.ceil(self.median_s / 2 / _CELL_S))[:, None]
+        reaches = np.logical_or.reduce(within & halfway, axis=1)
+        ordered = np.where(within, means, np.inf)
+        ordered.sort(axis=1)
+        self._note_shaking(rows, ordered, held, state)
+        row = np.arange(len(ordered))
+        both = ordered[row, (held - 1) // 2] + ordered[row, held // 2]
+        median: Floats = np.where(known & reaches & (held >= _FEWEST), both / 2, np.nan)
+        return median
 
     def _jump(self, rows: Rows, state: State) -> Floats:
         """By how much one reading lately differed from the one before it, fading; what a wave that
         lasts for minutes may do between two readings is taken off."""
-        at, measured_at = rows.at, rows.measured_at
-        sums, counts = state["cell_sum"][at, -2:], state["cell_count"][at, -2:]
-        before, now = (sums / np.maximum(counts, 1.0)).T
-        both, step = np.minimum(counts[:, 0], counts[:, 1]) > 0, np.abs(now - before)
-        ago_s = np.maximum(measured_at - state["jump_at"][at], 0) / SECOND
-        faded = state["jump"][at] * np.exp(-ago_s / _FADES_S)
-        jump = np.maximum(np.where(both, step, 0.0), faded)
-        state["jump"][at], state["jump_at"][at] = jump, measured_at
-        beyond: Floats = np.maximum(jump - self.threshold, 0.0)
+        before, now = state["cell_mean"][rows.span, -2:].T
+        faded = state["jump"][rows.span] * np.exp(rows.gap_s / -_FADES_S)
+        jump = np.fmax(np.abs(now - before), faded)
+        state["jump"][rows.span] = jump
+        beyond: Floats = np.fmax(jump - self.threshold, 0.0)
         return beyond
 
+    def _believed(self, rows: Rows, expected: Floats, median: Floats, doubt: Floats) -> Floats:
+        """What counts for the tide: not what passes within minutes, but its median."""
+        off = rows.value - expected
+        (passing,) = ((np.abs(off) > self.threshold) | (doubt > 0)).nonzero()
+        if not len(passing):
+            return rows.value
+        believed = rows.value.copy()
+        lasting = median[passing]
+        nearby = np.minimum(np.maximum(off[passing], -self.threshold), self.threshold)
+        believed[passing] = expected[passing] + np.where(np.isnan(lasting), nearby, lasting)
+        return believed
+
     def _note_shaking(
-        self, rows: Rows, means: Floats, within: NDArray[np.bool_], state: State
+        self, rows: Rows, ordered: Floats, held: NDArray[np.intp], state: State
     ) -> None:
         """Both sides of the tide within minutes: seismic waves, not yet a tsunami."""
-        known = np.where(within, means, 0.0)
-        low, high = np.minimum.reduce(known, axis=1), np.maximum.reduce(known, axis=1)
-        shaken = np.minimum(high, -low) >= self.threshold / 2
-        was = state["shaken_at"][rows.at]
-        state["shaken_at"][rows.at] = np.where(shaken, rows.measured_at, was)
+        (low,) = (ordered[:, 0] <= -self.threshold / 2).nonzero()
+        if len(low):
+            high = ordered[low, held[low] - 1]
+            shaken = low[high >= self.threshold / 2]
+            state["shaken_at"][rows.at[shaken]] = rows.measured_at[shaken]
 
-    def _begin_anew_when_lost(self, rows: Rows, median: Floats, state: State) -> None:
-        at, measured_at = rows.at, rows.measured_at
-        off = np.abs(median) >= self.threshold
-        since = np.where(off, state["on_tide_at"][at], measured_at)
-        lost = measured_at - since > _LOST
-        if lost.any():
-            tide.forget(at[lost], state)
-        state["on_tide_at"][at] = np.where(lost, measured_at, since)
+    def _begin_anew_when_lost(self, rows: Rows, score: Floats, state: State) -> None:
+        """The tide is learned anew when the median was off it by the limit for too long."""
+        at, measured_at = rows.span, rows.measured_at
+        since = np.where(score >= 1, state["on_tide_at"][at], measured_at)
+        (lost,) = (measured_at - since > _LOST).nonzero()
+        if len(lost):
+            tide.forget(rows.at[lost], state)
+            since[lost] = measured_at[lost]
+        state["on_tide_at"][at] = since
 
     def _note_onset(self, rows: Rows, score: Floats, state: State) -> None:
         """The first time over the limit since it was quiet for `hold_s`, and shaking before."""
-        at, measured_at = rows.at, rows.measured_at
-        over = score >= 1
-        begun = over & (measured_at - state["over_at"][at] > self.hold_s * SECOND)
+        (over,) = (score >= 1).nonzero()
+        if not len(over):
+            return
+        at, measured_at = rows.at[over], rows.measured_at[over]
+        begun = measured_at - state["over_at"][at] > self.hold_s * SECOND
         shaken_s = (measured_at - state["shaken_at"][at]) / SECOND
         state["shaken_s"][at] = np.where(begun, shaken_s, state["shaken_s"][at])
         state["onset_at"][at] = np.where(begun, measured_at, state["onset_at"][at])
-        state["over_at"][at] = np.where(over, measured_at, state["over_at"][at])
-
-
-def _middle(means: Floats, within: NDArray[np.bool_]) -> Floats:
-    """Median of the marked columns of each row (others +inf); NaN where fewer than three are."""
-    count = within.sum(axis=1)
-    ordered = np.sort(means, axis=1)
-    row = np.arange(len(means))
-    lower = ordered[row, np.maximum(count - 1, 0) // 2]
-    upper = ordered[row, np.minimum(count // 2, _CELLS - 1)]
-    enough = count >= _FEWEST
-    both = np.where(enough, lower, 0.0) + np.where(enough, upper, 0.0)
-    return np.where(enough, both / 2, np.nan)
+        state["over_at"][at] = measured_at

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from models import tide
-from models.detector import State
+from models.detector import Rows, State
 from records.times import HOUR, MINUTE, SECOND
 
 HERE = np.array([0])
@@ -19,17 +19,22 @@ def fresh() -> State:
     return {name: slot.array(1) for name, slot in tide.slots().items()}
 
 
+def row(at: int) -> Rows:
+    unknown = np.array([np.nan])
+    return Rows(HERE, np.array([at]), unknown, unknown, slice(0, 1))
+
+
 def told(times: NDArray[np.int64], values: NDArray[np.float64]) -> State:
     """The state after these values, as a detector tells them: predict, then keep."""
     state = fresh()
-    for at, value in zip(times, values, strict=True):
-        tide.predicted(HERE, np.array([at]), state)
-        tide.keep(HERE, np.array([at]), np.array([value]), state)
+    for at, value in zip(times.tolist(), values.tolist(), strict=True):
+        tide.predicted(row(at), state)
+        tide.keep(row(at), np.array([value]), state)
     return state
 
 
 def predicted(state: State, at: int) -> float:
-    return float(tide.predicted(HERE, np.array([at]), state)[0])
+    return float(tide.predicted(row(at), state)[0])
 
 
 def minutes(first: int, last: int) -> NDArray[np.int64]:
