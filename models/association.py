@@ -18,8 +18,12 @@ class Vote(Record, frozen=True):
     changed_at   arrival (or grid time) that decided the level, microseconds
     measured_at  measurement that decided the level, microseconds; None before the first reading
     onset_at     onset at the series' own station as `explain` gave it, or None
-    lag          microseconds from the series' own clock to the clock of arrivals, and
-    heard_at     its newest living reading on the clock of arrivals: for detectors that `hear`
+
+    Of detectors that `hear`:
+
+    lag       microseconds from the series' own clock to the clock of arrivals
+    heard_at  its newest living reading on the clock of arrivals
+    peak      amplitude of the strongest swings of the last seconds, canonical unit; 0 while green
     """
 
     watched: Watched
@@ -33,6 +37,7 @@ class Vote(Record, frozen=True):
     evidence: dict[str, Any] = {}
     lag: int = 0
     heard_at: int | None = None
+    peak: float = 0.0
 
 
 class Statement(Record, frozen=True):

@@ -52,6 +52,18 @@ def places(watched: Sequence[Watched], quantity: str) -> list[int]:
     return sorted(found, key=lambda i: watched[i].id)
 
 
+def sum_of(watched: Sequence[Watched], seen: Moments, quantity: str) -> Floats | None:
+    """The sum of all series of a quantity at each moment; None where there are none."""
+    found = places(watched, quantity)
+    return seen.value[:, found].sum(axis=1) if found else None
+
+
+def mean_of(watched: Sequence[Watched], seen: Moments, quantity: str) -> Floats | None:
+    """The mean of all series of a quantity at each moment; None where there are none."""
+    found = places(watched, quantity)
+    return seen.value[:, found].mean(axis=1) if found else None
+
+
 @dataclass(frozen=True, slots=True)
 class Relation:
     """What training showed.

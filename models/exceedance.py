@@ -127,13 +127,19 @@ class Ahead:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """Quantile models of the rise ahead, one a level of `LEVELS`, on the scale of `bend`."""
+    """Quantile models of the rise ahead, one a level of `LEVELS`, on the scale of `bend`.
+
+    order  in which the models take the columns of `features`: of splits that are equally good the
+           first column's is made, so no order may come from the names of series
+    """
 
     models: tuple[HistGradientBoostingRegressor, ...]
     scales: Floats
+    order: NDArray[np.intp]
 
     def quantiles(self, given: Floats) -> Floats:
         """Shape (rows, levels), not falling along a row."""
+        given = given[:, self.order]
         with _one_thread():
             found: Floats = np.stack([model.predict(given) for model in self.models], axis=1)
         return np.sort(found, axis=1)
@@ -147,9 +153,10 @@ def fit(given: Floats, rise: Floats, trees: int, scales: Floats) -> Fitted | Non
     known = known[:: -(-len(known) // _MOST_ROWS)]
     # A column that nothing was ever seen in can't be split, and scikit-learn refuses it.
     given = np.where(np.isnan(given[known]).all(axis=0), 0.0, given[known])
+    order = np.argsort(np.nanmean(given, axis=0), kind="stable")
     with _one_thread():
-        models = [_model(level, trees).fit(given, rise[known]) for level in LEVELS]
-    return Fitted(tuple(models), scales)
+        models = [_model(level, trees).fit(given[:, order], rise[known]) for level in LEVELS]
+    return Fitted(tuple(models), scales, order)
 
 
 def _one_thread() -> AbstractContextManager[Any]:

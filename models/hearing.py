@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.detector import Floats
+from models.swings import Swings
 from records.times import MINUTE
 
 _NEVER = -(2**63)
@@ -30,6 +31,7 @@ class Hearing:
     alive_at  newest measurement whose value differs from the one before it (microseconds, on the
               series' own clock): a channel that repeats one value hears nothing
     lag       least arrival less measurement in this minute of arrivals and the one before
+    swings    how far each swung in the last seconds of arrivals
     """
 
     def __init__(self, count: int) -> None:
@@ -38,6 +40,7 @@ class Hearing:
         self._value = np.full(count, np.nan)
         self._lag = np.full((2, count), _UNKNOWN, np.int64)
         self._minute = 0
+        self.swings = Swings(count)
 
     @contextmanager
     def listening(
@@ -92,6 +95,7 @@ class Hearing:
         # Of several the last counts: a clock that was set back is behind what it said before.
         self.alive_at[at[moved]] = measured_at[order][moved]
         self._value[at] = now
+        self.swings.advance(place, received_at, value)
 
     def lag(self, place: int) -> int:
         """Microseconds to add to the series' own times; 0 before its first reading."""
@@ -115,11 +119,16 @@ class Hearing:
     def save(self, ids: Sequence[str]) -> dict[str, Any]:
         columns = (self.alive_at, self._value, self._lag[0], self._lag[1])
         rows = zip(*(column.tolist() for column in columns), strict=True)
-        return {"minute": self._minute, "series": dict(zip(ids, rows, strict=True))}
+        return {
+            "minute": self._minute,
+            "series": dict(zip(ids, rows, strict=True)),
+            "swings": self.swings.save(ids),
+        }
 
     def load(self, ids: Sequence[str], saved: Mapping[str, Any]) -> None:
         """Take over the series that are known."""
         self._minute = int(saved["minute"])
+        self.swings.load(ids, saved.get("swings", {}))
         for place, series_id in enumerate(ids):
             if series_id in saved["series"]:
                 alive_at, value, lag, earlier = saved["series"][series_id]

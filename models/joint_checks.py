@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace as replaced
 from numpy.typing import NDArray
 
 from models.artefacts import LEAST_KEY_BYTES
@@ -188,6 +189,20 @@ def check_series_order(make: MakeJoint) -> None:
     same(whole, other, np.arange(len(whole.score)), "columns turned")
 
 
+def check_names(make: MakeJoint) -> None:
+    """Other names, in another order, give the same but for the last digits of sums."""
+    given = given_to(make)
+    ids = sorted(w.id for w in given.watched)
+    new = dict(zip(ids, sorted((f"x{i}" for i in range(len(ids))), reverse=True), strict=True))
+    renamed = replace(given, watched=tuple(replaced(w, id=new[w.id]) for w in given.watched))
+    whole = run(make(fit_until(given), TARGET), given)
+    other = run(make(fit_until(given), new[TARGET]), renamed)
+    if not np.array_equal(whole.level, other.level):
+        raise CheckFailed("levels depend on the names of series")
+    if not np.allclose(whole.score, other.score, rtol=1e-9, atol=1e-12, equal_nan=True):
+        raise CheckFailed("scores depend on the names of series")
+
+
 def check_training(make: MakeJoint) -> None:
     """Rows up to `fit_until` get no warning, and later rows have scores."""
     given = given_to(make)
@@ -299,6 +314,7 @@ JOINT_CHECKS: tuple[Callable[[MakeJoint], None], ...] = (
     check_batch_size,
     check_state,
     check_series_order,
+    check_names,
     check_training,
     check_short,
     check_gaps,

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from models.association import Statement, Vote
+from models.magnitude import at_least
 from models.travelling import Onset, Place, Wave, best
 from records.levels import Level
 from records.network import Network, Record
@@ -17,6 +18,10 @@ from records.times import SECOND
 
 DOUBTFUL = "The ground shakes at {stations}; other stations don't confirm it yet."
 QUAKE = "The ground shakes at {stations}, in an order that fits an earthquake's wave."
+QUAKE_OF = (
+    "The ground shakes at {stations}, in an order that fits an earthquake's wave; "
+    "by what was felt so far its magnitude is at least {magnitude}."
+)
 UNHEARD = "No accelerometer sends readings; nobody can say whether the ground shakes."
 CALM = "The signs of danger have ended."
 
@@ -28,6 +33,7 @@ USUAL_RATE = 1 / 3600.0  # of a station of which nothing is known, 1/s
 ONE_ONSET_S = 3.0  # axes of one station begin together
 AGAIN_S = 30.0  # so soon again it must be LOUDER (factor) to be another onset
 LOUDER = 1.4
+TOLD_FROM = 5.0  # magnitude from which it is said
 ALIKE = 0.8  # an earlier onset of at least this part of the amplitude was one like it
 
 
@@ -78,7 +84,9 @@ def associated(
     wave = _wave(votes, network, shakes, now_at, needed) if news else None
     if wave and wave.score >= limit:
         shakes = _explained(shakes, wave)
-        return [_of_wave(lab, Level.ORANGE, wave, QUAKE, shakes, limit, now_at)]
+        least = _magnitude_at_least(wave, votes)
+        said = _of_wave(lab, Level.ORANGE, wave, QUAKE, shakes, limit, now_at)
+        return [_of_size(said, least)]
     if news:
         pair = _wave(votes, network, shakes, now_at, 2)
         if pair and pair.score >= doubt:
@@ -206,6 +214,26 @@ def _of_wave(
         "shakes": msgspec.to_builtins(shakes),
     }
     return _statement(lab, level, wave.stations, text, evidence, wave.score)
+
+
+def _magnitude_at_least(wave: Wave, votes: Sequence[Vote]) -> float | None:
+    """By the member that says most; None where none was felt."""
+    found = []
+    for onset, away_km in zip(wave.members, wave.away_km, strict=True):
+        peak_gal = max(v.peak for v in votes if v.watched.station == onset.station)
+        found.append(at_least(peak_gal, away_km, wave.depth_km) or 0.0)
+    return max(found) or None
+
+
+def _of_size(said: Statement, magnitude: float | None) -> Statement:
+    """With the least magnitude: in the evidence as it was found, to people in steps of a half."""
+    least = None if magnitude is None else round(magnitude, 2)
+    said = msgspec.structs.replace(said, evidence={**said.evidence, "magnitude_at_least": least})
+    step = math.floor(2 * (magnitude or 0.0)) / 2
+    if step < TOLD_FROM:
+        return said
+    reason = Phrase(text=QUAKE_OF, values={**said.reason.values, "magnitude": step})
+    return msgspec.structs.replace(said, reason=reason)
 
 
 def _keeping(standing: Statement, shakes: list[Shake]) -> Statement:

@@ -218,7 +218,7 @@ class AssociatedSources(Sources):
         self._vote(decision)
         world = self._simulated[decision.seat]
         votes = [
-            self._presented(seat)
+            self._presented(seat, decision.at)
             for seat, simulated in enumerate(self._simulated)
             if simulated == world
         ]
@@ -278,7 +278,7 @@ class AssociatedSources(Sources):
                 watched=watched, level=decision.level, changed_at=decision.at
             )
 
-    def _presented(self, seat: int) -> Vote:
+    def _presented(self, seat: int, now_at: int) -> Vote:
         vote = self._votes[seat]
         if vote.watched.id in self._silent:
             vote = msgspec.structs.replace(vote, level=Level.GREY)
@@ -286,8 +286,9 @@ class AssociatedSources(Sources):
             return vote
         hearing, places = self._heard
         place = places[seat]
+        peak = hearing.swings.strongest(place, now_at) if vote.level > Level.GREEN else 0.0
         return msgspec.structs.replace(
-            vote, lag=hearing.lag(place), heard_at=hearing.heard_at(place)
+            vote, lag=hearing.lag(place), heard_at=hearing.heard_at(place), peak=peak
         )
 
     def _warning(self, stated: Statement, simulated: bool, now_at: int) -> HazardWarning:

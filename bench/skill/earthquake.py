@@ -18,9 +18,11 @@ from hoshyar.inprocess import Memory, in_stored_order
 from ingest.arrivals import Arrival
 from ingest.intake import Intake
 from models.engine import Engine
+from models.shaking import TOLD_FROM
 from records.case import Case
 from records.levels import Hazard, Level
 from records.readings import ReadingBatch
+from records.statements import HazardWarning
 from records.times import HOUR, SECOND, parse
 from store.directory import Registry
 from tests.cases.openeew import write
@@ -51,7 +53,10 @@ def results(data: Path, *, quick: bool) -> list[Result]:
     chosen = events[:EVENTS_QUICK] if quick else events
     heard = [_heard(folder, e["folder"], parse(e["origin_utc"].replace(" ", "T") + "Z"))
              for e in chosen]  # fmt: skip
-    declared = [_after_s(one, _declared(one.registry, one.rows)) for one in heard]
+    said = [_declared(one.registry, one.rows) for one in heard]
+    declared = [
+        _after_s(one, [w.decided_at for w in s]) for one, s in zip(heard, said, strict=True)
+    ]
     plain = [_after_s(one, _plain(one)) for one in heard]
     hours = NOISE_QUICK_H if quick else NOISE_H
     false, plain_false, made_h = _noise(heard, hours)
@@ -67,6 +72,30 @@ def results(data: Path, *, quick: bool) -> list[Result]:
                "events", len(heard), bar=0, always_on=len(heard)),
         result("earthquake", "declared in noise of moved records", false, "times",
                f"{made_h:.1f} h", bar=0, four_stations_in_20_s=plain_false),
+        *_sizes([(float(e["mag"]), s[0]) for e, s in zip(chosen, said, strict=True) if s]),
+    ]  # fmt: skip
+
+
+def _sizes(told: list[tuple[float, HazardWarning]]) -> list[Result]:
+    """What the first warning says of the size, beside what the other quakes would say of it."""
+    true = np.array([magnitude for magnitude, _ in told])
+    least = np.array([w.evidence["magnitude_at_least"] or 0.0 for _, w in told])
+    others = [np.delete(true, i) for i in range(len(true))]
+    smallest = np.array([o.min() for o in others])
+    mean = np.array([o.mean() for o in others])
+    strong, said = true >= TOLD_FROM, least >= TOLD_FROM
+    return [
+        result("earthquake", "first 'magnitude at least', above the true magnitude",
+               int((least > true).sum()), "events", len(told), bar=0,
+               smallest_of_the_others=int((smallest > true).sum()),
+               mean_of_the_others=int((mean > true).sum())),
+        result("earthquake", "first 'magnitude at least', below the true magnitude by, median",
+               float(np.median(true - least)), "", len(told),
+               smallest_of_the_others=round(float(np.median(true - smallest)), 2)),
+        result("earthquake", "told as 5 or more at once, of those that were",
+               int((strong & said).sum()), f"of {int(strong.sum())}", int(strong.sum()),
+               of_the_smaller_ones=f"{int((~strong & said).sum())} of {int((~strong).sum())}",
+               always_on=f"{int(strong.sum())} and {int((~strong).sum())}"),
     ]  # fmt: skip
 
 
@@ -79,21 +108,21 @@ def _heard(folder: Path, event: str, origin_at: int) -> Heard:
     return Heard(registry, Memory().news(commit.readings).by_arrival(), origin_at)
 
 
-def _declared(registry: Registry, rows: ReadingBatch) -> list[int]:
-    """When each earthquake was declared."""
+def _declared(registry: Registry, rows: ReadingBatch) -> list[HazardWarning]:
+    """The warning that declared each earthquake."""
     first, last = int(rows.received_at.min()), int(rows.received_at.max())
     said = Engine(registry, started_at=first - 1).advance(rows, last)
     begun: set[str] = set()
-    moments = []
+    declared = []
     for warning in said:
         if warning.hazard != Hazard.EARTHQUAKE:
             continue
         if warning.level >= Level.ORANGE and warning.source not in begun:
-            moments.append(warning.decided_at)
+            declared.append(warning)
             begun.add(warning.source)
         elif warning.level == Level.GREEN:
             begun.discard(warning.source)
-    return moments
+    return declared
 
 
 def _after_s(heard: Heard, moments: list[int]) -> float:

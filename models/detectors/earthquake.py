@@ -74,10 +74,11 @@ class Earthquake(Associated):
         "times. Noise made of shifted records of real quakes shakes far more than quiet ground: "
         "none in 190 h of it (records of the quakes it was built on), the "
         "highest score 5.89; the weakest of eight quakes had 6.49. Half of the stations away, 68 "
-        "of 96 trials were declared. Says nothing of size: by the largest acceleration until then "
-        "magnitudes were off by 0.43, by the mean alone by 0.70 (leave-event-out, n = 8), but all "
-        "of that is the smallest and the largest quake; the six from 4.6 to 5.3 are told no "
-        "better than by the mean, nor are they 12 s later. A far source is placed badly. A station "
+        "of 96 trials were declared. What was "
+        "felt until then, by the attenuation of Si and Midorikawa 1999, gives the magnitude that "
+        "it has at least (in words from 5): never above the true one, but 1.4 to 3.2 below it; of "
+        "four of 5 or more it told the one of 7.2, as at least 5.5 (n = 8). Soft ground that "
+        "shakes twice as much adds 0.6. A far source is placed badly. A station "
         "whose clock is set back is out for two minutes or more. Cold start 20 s."
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from models.baseline import Baseline, places
+from models.baseline import Baseline, mean_of, sum_of
 from models.detector import Floats, Watched
 from models.synchrony import Moments
 from records.levels import Hazard
@@ -24,6 +24,7 @@ class Efficiency(Baseline):
 
     name = "efficiency"
     hazard = Hazard.PLANT_FAULT
+    version = "2"
     quantities = frozenset({"active_power", "discharge", "net_head", "gross_head"})
     experimental = True
     sample = ("discharge", "active_power", "net_head")
@@ -32,7 +33,8 @@ class Efficiency(Baseline):
     text = "The unit gives {percent} % less power than it gave at this discharge and head."
     needs = "an active_power, a discharge, and a net_head or gross_head"
     card = (
-        "Loss of efficiency of one unit. Input: power, discharge, net head (or gross head). Method:"
+        "Loss of efficiency of one unit, or of several by their sums of power and discharge and "
+        "their mean net head (or gross head). Method:"
         " P = rho g Q H eta(Q), IEC 60041; the hill curve eta(Q) as a parabola by trimmed least "
         "squares from training; exponential mean over ten readings of the share that is missing. "
         "Orange at 3 %, or what its scatter gives once a year if more; red at twice that. Below a "
@@ -41,12 +43,12 @@ class Efficiency(Baseline):
     )
 
     def terms(self, watched: Sequence[Watched], seen: Moments) -> tuple[Floats, Floats] | None:
-        power, flows = places(watched, "active_power"), places(watched, "discharge")
-        heads = places(watched, "net_head") or places(watched, "gross_head")
-        if not (power and flows and heads):
+        power, flow = (sum_of(watched, seen, q) for q in ("active_power", "discharge"))
+        heads = (mean_of(watched, seen, q) for q in ("net_head", "gross_head"))
+        head = next((h for h in heads if h is not None), None)
+        if power is None or flow is None or head is None:
             return None
-        flow = seen.value[:, flows[0]]
         flow = np.where(flow > 0, flow, np.nan)
-        hydraulic = _RHO_G * flow * seen.value[:, heads[0]]
+        hydraulic = _RHO_G * flow * head
         curve = np.stack([hydraulic, hydraulic * flow, hydraulic * flow * flow], axis=1)
-        return seen.value[:, power[0]], curve
+        return power, curve

@@ -35,6 +35,7 @@ class FloodForecast(Forecast):
 
     name = "flood-forecast"
     hazard = Hazard.RIVER_FLOOD
+    version = "2"
     learns = exceedance.Fitted
     card = (
         "Chance that stage or discharge exceeds a threshold at some time in the horizon. Method: "

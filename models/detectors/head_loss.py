@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from models.baseline import Baseline, places
+from models.baseline import Baseline, mean_of, sum_of
 from models.detector import Floats, Watched
 from models.synchrony import Moments
 from records.levels import Hazard
@@ -22,6 +22,7 @@ class HeadLoss(Baseline):
 
     name = "head-loss"
     hazard = Hazard.PLANT_FAULT
+    version = "2"
     quantities = frozenset({"head_loss", "gross_head", "net_head", "discharge"})
     experimental = True
     sample = ("head_loss", "discharge", "discharge")
@@ -29,25 +30,22 @@ class HeadLoss(Baseline):
     text = "The head loss is {percent} % above that of a clear way at this discharge."
     needs = "a discharge, and a head_loss or a gross_head and a net_head"
     card = (
-        "Clogging of a trash rack or penstock. Input: discharge, and the head loss or gross and net"
-        " head. Method: turbulent loss dh = k Q2 (Darcy and Weisbach); k by trimmed least squares "
-        "from training; exponential mean over ten readings of dh / (k Q2) - 1. Orange where that "
-        "exceeds a quarter, or what its scatter gives once a year if more; red at twice that. "
-        "Below a fifth of the usual loss it says nothing. Null: a limit on the loss alone. "
-        "Experimental: no recordings, only synthetic clogging."
+        "Clogging of a trash rack or penstock. Input: discharge (the sum of all), and the head "
+        "loss or gross and net head (their means). Method: turbulent loss dh = k Q2 (Darcy and "
+        "Weisbach); k by trimmed least squares from training; exponential mean over ten readings "
+        "of dh / (k Q2) - 1. Orange where that exceeds a quarter, or what its scatter gives once "
+        "a year if more; red at twice that. Below a fifth of the usual loss it says nothing. "
+        "Null: a limit on the loss alone. Experimental: no recordings, only synthetic clogging."
     )
 
     def terms(self, watched: Sequence[Watched], seen: Moments) -> tuple[Floats, Floats] | None:
-        flows = places(watched, "discharge")
-        losses, gross, net = (places(watched, q) for q in ("head_loss", "gross_head", "net_head"))
-        if not flows or not (losses or (gross and net)):
+        flow = sum_of(watched, seen, "discharge")
+        loss, gross, net = (
+            mean_of(watched, seen, q) for q in ("head_loss", "gross_head", "net_head")
+        )
+        if loss is None and gross is not None and net is not None:
+            loss = gross - net
+        if flow is None or loss is None:
             return None
-        loss = seen.value[:, losses[0]] if losses else _difference(seen, gross[0], net[0])
-        flow = seen.value[:, flows[0]]
         squared = np.where(flow > 0, flow * flow, np.nan)
         return loss, squared[:, None]
-
-
-def _difference(seen: Moments, above: int, below: int) -> Floats:
-    difference: Floats = seen.value[:, above] - seen.value[:, below]
-    return difference

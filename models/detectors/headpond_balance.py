@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from models.baseline import Baseline, places
+from models.baseline import Baseline, mean_of, places
 from models.detector import Floats, Watched
 from models.synchrony import Moments
 from records.levels import Hazard
@@ -23,6 +23,7 @@ class HeadpondBalance(Baseline):
 
     name = "headpond-balance"
     hazard = Hazard.PLANT_FAULT
+    version = "2"
     quantities = frozenset({"headpond_level", "discharge"})
     experimental = True
     sample = ("headpond_level", "discharge", "discharge")
@@ -31,19 +32,20 @@ class HeadpondBalance(Baseline):
     text = "The headpond's water balance is off by {times} times the limit: a leak or a gate?"
     needs = "a headpond_level and at least one discharge"
     card = (
-        "Leaks, gates that fail, meters that fail. Input: the headpond's level and the discharges "
-        "into and out of it. Method: continuity, A dh/dt = sum of discharges; the sum's weights "
-        "(1/A with its sign, and what is not measured as a constant) by trimmed least squares from "
-        "training; exponential mean over ten readings of dh/dt less that, both ways. Score 1 at "
-        "what its scatter gives once a year; red at twice that. The pond's area is taken as one "
-        "number. Null: a limit on the level's rate. Experimental: synthetic ponds only."
+        "Leaks, gates that fail, meters that fail. Input: the headpond's level (the mean of "
+        "several) and the discharges into and out of it. Method: continuity, A dh/dt = sum of "
+        "discharges; the sum's weights (1/A with its sign, and what is not measured as a "
+        "constant) by trimmed least squares from training; exponential mean over ten readings of "
+        "dh/dt less that, both ways. Score 1 at what its scatter gives once a year; red at twice "
+        "that. The pond's area is taken as one number. Null: a limit on the level's rate. "
+        "Experimental: synthetic ponds only."
     )
 
     def terms(self, watched: Sequence[Watched], seen: Moments) -> tuple[Floats, Floats] | None:
-        levels, flows = places(watched, "headpond_level"), places(watched, "discharge")
-        if not levels or not flows:
+        level, flows = mean_of(watched, seen, "headpond_level"), places(watched, "discharge")
+        if level is None or not flows:
             return None
-        level, flow = seen.value[:, levels[0]], seen.value[:, flows]
+        flow = seen.value[:, flows]
         # Between two moments: the level's rate (m/s), and the mean discharges.
         before = np.r_[0, np.arange(len(level) - 1)]
         passed_s = np.maximum(seen.at - seen.at[before], 1) / SECOND

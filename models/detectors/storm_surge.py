@@ -54,7 +54,7 @@ class StormSurge(Forecast):
 
     name = "storm-surge"
     hazard = Hazard.STORM_SURGE
-    version = "2"
+    version = "3"
     learns = Learned
     card = (
         "Chance that sea level exceeds a threshold at some time in the horizon. Method: the tide "

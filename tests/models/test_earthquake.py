@@ -14,6 +14,7 @@ from models.association import Statement, Vote
 from models.bank import Bank
 from models.detector import Watched
 from models.detectors.earthquake import Earthquake
+from models.magnitude import at_least
 from records import times
 from records.case import Case
 from records.distance import great_circle_m
@@ -62,6 +63,7 @@ def played(
     slow_s: dict[str, float] | None = None,
     before: dict[str, Statement] | None = None,
     begin_s: float = BEGIN_S,
+    peak: dict[str, float] | None = None,
 ) -> list[Statement]:
     """What is said after each station's vote, which comes a second after its onset."""
     standing = dict(before or {})
@@ -76,6 +78,7 @@ def played(
             level=Level.ORANGE,
             changed_at=now_at,
             lag=lag,
+            peak=(peak or {}).get(station, 0.0),
             evidence={
                 "onset_at": round((begin_s + onset_s) * SECOND) - lag,
                 "amplitude": gal,
@@ -107,6 +110,27 @@ def test_two_stations_of_a_wave_are_doubtful_and_three_are_a_quake() -> None:
     found = said[-1].evidence["wave"]
     assert great_circle_m(found["lat"], found["lon"], *SOURCE) < 25_000
     assert abs(found["origin_at"] - BEGIN_S) < 2.0
+
+
+def test_the_least_magnitude_is_that_of_the_station_that_says_most() -> None:
+    weak = played(wave("a", "b", "c"), peak={"a": 5.0, "b": 1.0, "c": 1.0})[-1]
+    (member,) = (m for m in weak.evidence["wave"]["members"] if m["station"] == "a")
+    expected = at_least(5.0, member["away_km"], weak.evidence["wave"]["depth_km"])
+    assert weak.evidence["magnitude_at_least"] == pytest.approx(expected, abs=0.01)
+    assert "magnitude" not in weak.reason.values
+
+
+def test_from_5_on_it_is_told_in_steps_of_a_half() -> None:
+    strong = played(wave("a", "b", "c"), peak={"a": 100.0, "b": 40.0, "c": 30.0})[-1]
+    least = strong.evidence["magnitude_at_least"]
+    said = float(strong.reason.values["magnitude"])
+    assert 5.0 <= said <= least < said + 0.5
+    assert said == round(2 * said) / 2
+
+
+def test_a_quake_that_nobody_felt_yet_has_no_magnitude() -> None:
+    said = played(wave("a", "b", "c"))[-1]
+    assert said.evidence["magnitude_at_least"] is None
 
 
 def test_onsets_in_an_order_that_no_wave_has_are_no_quake() -> None:
@@ -220,6 +244,14 @@ def test_a_recorded_quake_is_one_incident_declared_after_its_origin(
     assert len({c.alert for c in declared}) == 1
     assert 0 < declared[0].at - origin < 10 * SECOND
     assert len(declared[0].stations) >= 3
+
+
+@pytest.mark.recordings
+def test_a_major_quake_has_a_magnitude_at_once(recordings: Path, tmp_path: Path) -> None:
+    """M 7.2 of 2018-02-16: the nearest station felt some 70 Gal before it was declared."""
+    changes = through_the_path(write(recordings / "openeew", "2018_2_16", tmp_path / "case"))
+    (declared, *_) = (c for c in changes if c.level >= Level.ORANGE)
+    assert 5.0 <= float(declared.reason.values["magnitude"]) <= 7.0
 
 
 @pytest.mark.recordings

@@ -90,3 +90,11 @@ def test_what_is_listened_to_ends_where_somebody_decides() -> None:
         hear(int(whole[1][99]), 99)
         assert hearing.save(IDS) == heard(cut(whole, slice(0, 100))).save(IDS)
     assert hearing.save(IDS) == heard(whole).save(IDS)
+
+
+def test_what_was_saved_before_swings_were_kept_is_taken_over() -> None:
+    saved = heard(arrivals()).save(IDS)
+    del saved["swings"]
+    again = Hearing(len(IDS))
+    again.load(IDS, saved)
+    assert again.lag(1) == heard(arrivals()).lag(1)

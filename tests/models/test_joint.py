@@ -125,6 +125,13 @@ class Positional(Level):
         return Judged(judged.score / (1 + recording.target(self.target)))
 
 
+class ReadsNames(Level):
+    def judge(self, recording: Recording, since: int, model: Any, state: State) -> Judged:
+        judged = super().judge(recording, since, model, state)
+        first = min(w.id for w in recording.watched) == self.target
+        return Judged(judged.score / (1 + first))
+
+
 class WarnsInTraining(Level):
     def fits(self, first_at: int) -> Iterator[int]:
         yield first_at - 1
@@ -167,6 +174,7 @@ FAULTS: list[tuple[type[Level], Callable[[MakeJoint], None]]] = [
     (NoCard, joint_checks.check_card),
     (Overflows, joint_checks.check_gaps),
     (Positional, joint_checks.check_series_order),
+    (ReadsNames, joint_checks.check_names),
     (WarnsInTraining, joint_checks.check_training),
     (WarnsInTraining, joint_checks.check_short),
     (LearnsSomethingElse, joint_checks.check_trained),
