@@ -90,7 +90,7 @@ def _sizes(told: list[tuple[float, HazardWarning]]) -> list[Result]:
                smallest_of_the_others=int((smallest > true).sum()),
                mean_of_the_others=int((mean > true).sum())),
         result("earthquake", "first 'magnitude at least', below the true magnitude by, median",
-               float(np.median(true - least)), "", len(told),
+               float(np.median(true - least)), "magnitudes", len(told),
                smallest_of_the_others=round(float(np.median(true - smallest)), 2)),
         result("earthquake", "told as 5 or more at once, of those that were",
                int((strong & said).sum()), f"of {int(strong.sum())}", int(strong.sum()),

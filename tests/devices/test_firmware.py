@@ -330,6 +330,37 @@ def test_whatever_receipts_say_only_what_they_cover_is_freed(steps: list[object]
     buffer.close()
 
 
+@settings(max_examples=150, deadline=None)
+@given(Steps, st.integers(5, 30))
+def test_a_full_buffer_loses_only_what_it_declares_gone(steps: list[object], capacity: int) -> None:
+    """A message is in the buffer, or a receipt covered it, or it is declared gone: through full
+    buffers, receipts of all kinds and restarts."""
+    buffer = Buffer(":memory:")
+    device = firmware(buffer, capacity=capacity)
+    unsettled: set[Key] = set()
+    for step in steps:
+        if isinstance(step, Receipt):
+            device.settle(step)
+            unsettled -= {
+                k for k in unsettled
+                if k.boot == step.boot <= device.boot and k.seq <= step.through
+                and not covers(step.missing, k.seq)
+            }  # fmt: skip
+        elif step == "record":
+            unsettled |= {device.record(NOW_AT, STAGE) for _ in range(7)}
+        elif step == "restart":
+            device = firmware(buffer, capacity=capacity)
+        elif step == "connect":
+            device.connected(NOW_AT)
+        kept = set(held(buffer))
+        gone = {Key(boot, n) for boot, (first, last) in device.gone for n in range(first, last + 1)}
+        assert kept <= unsettled
+        assert unsettled - kept <= gone
+        assert not kept & gone
+        assert len(kept) <= capacity
+    buffer.close()
+
+
 @given(st.integers(-5, 40), st.integers(0, 40), Ranges)
 def test_the_parts_outside_holes_are_the_numbers_that_no_hole_covers(
     first: int, length: int, holes: list[tuple[int, int]]

@@ -53,8 +53,13 @@ def test_most_clocks_are_good_and_one_was_never_set() -> None:
 
 def test_a_clock_shows_its_time_at_the_true_moment() -> None:
     clock = DeviceClock(0.15, 8e-6)
-    for at in range(NOW_AT, NOW_AT + HOUR, 7 * MINUTE):
+    # Two synchronisations and more; only at their moments a time is shown twice or never.
+    for at in range(NOW_AT, NOW_AT + 13 * HOUR, 7 * MINUTE):
         assert abs(clock.read(clock.true_moment(at)) - at) <= 5
+    jump = round(8e-6 * SYNC_S * SECOND)
+    set_at = (NOW_AT // (6 * HOUR) + 1) * 6 * HOUR
+    for at in range(set_at - SECOND, set_at + SECOND, SECOND // 50):
+        assert abs(clock.read(clock.true_moment(at)) - at) <= jump + 5
 
 
 def test_a_unit_takes_what_is_due_and_stamps_it_with_its_own_time() -> None:
