@@ -23,7 +23,8 @@ class Vote(Record, frozen=True):
 
     lag       microseconds from the series' own clock to the clock of arrivals
     heard_at  its newest living reading on the clock of arrivals
-    peak      amplitude of the strongest swings of the last seconds, canonical unit; 0 while green
+    peak      amplitude of the strongest swings of the last seconds, canonical unit; 0 unless the
+              level is above green
     """
 
     watched: Watched

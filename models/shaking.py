@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from models.association import Statement, Vote
 from models.magnitude import at_least
 from models.travelling import Onset, Place, Wave, best
+from records.distance import great_circle_m
 from records.levels import Level
 from records.network import Network, Record
 from records.statements import Phrase
@@ -18,7 +20,7 @@ from records.times import SECOND
 
 DOUBTFUL = "The ground shakes at {stations}; other stations don't confirm it yet."
 QUAKE = "The ground shakes at {stations}, in an order that fits an earthquake's wave."
-QUAKE_OF = (
+STRONG_QUAKE = (
     "The ground shakes at {stations}, in an order that fits an earthquake's wave; "
     "by what was felt so far its magnitude is at least {magnitude}."
 )
@@ -33,7 +35,7 @@ USUAL_RATE = 1 / 3600.0  # of a station of which nothing is known, 1/s
 ONE_ONSET_S = 3.0  # axes of one station begin together
 AGAIN_S = 30.0  # so soon again it must be LOUDER (factor) to be another onset
 LOUDER = 1.4
-TOLD_FROM = 5.0  # magnitude from which it is said
+STRONG = 5.0  # magnitude from which an earthquake is red
 ALIKE = 0.8  # an earlier onset of at least this part of the amplitude was one like it
 
 
@@ -65,7 +67,8 @@ def associated(
     """One statement for the network, green ones too: their evidence is what is remembered.
 
     Orange where a wave through `needed` stations has a score of `limit`, yellow where one through
-    two has `doubt`. What was orange stays so while any of its stations still shakes.
+    two has `doubt`; red once its magnitude is at least STRONG. What was orange or red stays so
+    while any of its stations still shakes.
     """
     lab = min(s.lab for s in network.station if any(v.watched.station == s.id for v in votes))
     if all(vote.level == Level.GREY for vote in votes):
@@ -75,18 +78,17 @@ def associated(
     shakes = _remembered(standing, now_at)
     news = [v for v in votes if v.level >= Level.ORANGE and v.changed_at == now_at]
     shaking = {v.watched.station for v in votes if v.level >= Level.YELLOW}
-    quake = standing is not None and standing.level == Level.ORANGE
+    quake = standing is not None and standing.level >= Level.ORANGE
     for vote in news:
         shakes = _with(shakes, vote, explained=quake)
     if standing and quake and shaking & set(standing.stations):
         # Not said again for each station that joins: the level is what counts.
-        return [_keeping(standing, shakes)]
+        return [_grown(_keeping(standing, shakes), votes, network, now_at)]
     wave = _wave(votes, network, shakes, now_at, needed) if news else None
     if wave and wave.score >= limit:
         shakes = _explained(shakes, wave)
-        least = _magnitude_at_least(wave, votes)
         said = _of_wave(lab, Level.ORANGE, wave, QUAKE, shakes, limit, now_at)
-        return [_of_size(said, least)]
+        return [_grown(said, votes, network, now_at)]
     if news:
         pair = _wave(votes, network, shakes, now_at, 2)
         if pair and pair.score >= doubt:
@@ -216,24 +218,30 @@ def _of_wave(
     return _statement(lab, level, wave.stations, text, evidence, wave.score)
 
 
-def _magnitude_at_least(wave: Wave, votes: Sequence[Vote]) -> float | None:
-    """By the member that says most; None where none was felt."""
-    found = []
-    for onset, away_km in zip(wave.members, wave.away_km, strict=True):
-        peak_gal = max(v.peak for v in votes if v.watched.station == onset.station)
-        found.append(at_least(peak_gal, away_km, wave.depth_km) or 0.0)
-    return max(found) or None
+def _grown(said: Statement, votes: Sequence[Vote], network: Network, now_at: int) -> Statement:
+    """With the least magnitude by all that was felt until now: red from STRONG on.
 
-
-def _of_size(said: Statement, magnitude: float | None) -> Statement:
-    """With the least magnitude: in the evidence as it was found, to people in steps of a half."""
-    least = None if magnitude is None else round(magnitude, 2)
-    said = msgspec.structs.replace(said, evidence={**said.evidence, "magnitude_at_least": least})
-    step = math.floor(2 * (magnitude or 0.0)) / 2
-    if step < TOLD_FROM:
+    What each station felt most stays in the evidence: shaking ebbs away, an earthquake does not.
+    """
+    wave, felt_gal = said.evidence["wave"], dict(said.evidence.get("felt_gal", {}))
+    for vote in votes:
+        station = vote.watched.station
+        if station in said.stations:
+            felt_gal[station] = round(max(vote.peak, felt_gal.get(station, 0.0)), 2)
+    places = [s for s in network.station if s.id in felt_gal]
+    lat, lon = [s.lat for s in places], [s.lon for s in places]
+    apart_km = great_circle_m(lat, lon, wave["lat"], wave["lon"]) / 1000
+    away_km = np.hypot(apart_km, wave["depth_km"]).tolist()
+    felt = [(felt_gal[s.id], km) for s, km in zip(places, away_km, strict=True)]
+    passed_s = now_at / SECOND - wave["origin_at"]
+    least = round(at_least(felt, wave["depth_km"], passed_s), 1)
+    evidence = {**said.evidence, "felt_gal": felt_gal, "magnitude_at_least": least or None}
+    said = msgspec.structs.replace(said, evidence=evidence)
+    if least < STRONG or said.level == Level.RED:
         return said
-    reason = Phrase(text=QUAKE_OF, values={**said.reason.values, "magnitude": step})
-    return msgspec.structs.replace(said, reason=reason)
+    stations = ", ".join(said.stations)
+    reason = Phrase(text=STRONG_QUAKE, values={"stations": stations, "magnitude": least})
+    return msgspec.structs.replace(said, level=Level.RED, reason=reason)
 
 
 def _keeping(standing: Statement, shakes: list[Shake]) -> Statement:

@@ -45,26 +45,23 @@ class Swings:
         np.maximum.at(self._high, at, value)
 
     def strongest(self, place: int, now_at: int) -> float:
-        """Half of the second largest swing up to `now_at` (microseconds); 0 where there are none.
+        """Half of the third largest swing up to `now_at` (microseconds); 0 where there are none.
 
-        Half of a swing is an amplitude, whatever the sensor's offset. Not the largest, because a
-        single blow is over within a second.
+        Half of a swing is an amplitude, whatever the sensor's offset. Not the largest nor the
+        next, because a single blow is over within a second but may pass from one to the other.
         """
         known = self._second[:, place] > now_at // SECOND - LATELY_S
         swing = np.sort(self._high[known, place] - self._low[known, place])
-        return float(swing[-2]) / 2 if len(swing) > 1 else 0.0
+        return float(swing[-3]) / 2 if len(swing) > 2 else 0.0
 
     def save(self, ids: Sequence[str]) -> dict[str, Any]:
         """By series: (second, lowest, highest) of the seconds that still count."""
+        lately = self._second > self._newest - LATELY_S
         saved = {}
-        for place, series_id in enumerate(ids):
-            (known,) = (self._second[:, place] > self._newest - LATELY_S).nonzero()
-            columns = (
-                column[known, place].tolist() for column in (self._second, self._low, self._high)
-            )
-            rows = sorted(zip(*columns, strict=True))
-            if rows:
-                saved[series_id] = rows
+        for place in np.flatnonzero(lately.any(axis=0)).tolist():
+            columns = (self._second, self._low, self._high)
+            rows = zip(*(c[lately[:, place], place].tolist() for c in columns), strict=True)
+            saved[ids[place]] = sorted(rows)
         return saved
 
     def load(self, ids: Sequence[str], saved: Mapping[str, Any]) -> None:

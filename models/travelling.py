@@ -74,7 +74,6 @@ class Wave:
     origin_at seconds on the clock of arrivals
     size      log10 of the amplitude in Gal, brought to a distance of 1 km
     members   onsets that belong to it; `late_s` and `louder` (decades) are what is left of them
-    away_km   from the source to each member's station
     quiet     how far (0 to 1) each station speaks against it by having stayed quiet
     """
 
@@ -87,7 +86,6 @@ class Wave:
     members: tuple[Onset, ...]
     late_s: tuple[float, ...]
     louder: tuple[float, ...]
-    away_km: tuple[float, ...]
     quiet: dict[str, float]
 
     @property
@@ -96,7 +94,7 @@ class Wave:
 
     def evidence(self) -> dict[str, Any]:
         """All of it as plain JSON: one record a member, and who stayed quiet."""
-        columns = zip(self.members, self.late_s, self.louder, self.away_km, strict=True)
+        columns = zip(self.members, self.late_s, self.louder, strict=True)
         return {
             "lat": round(self.lat, 2),
             "lon": round(self.lon, 2),
@@ -109,10 +107,9 @@ class Wave:
                     "late_s": round(late, 2),
                     "amplitude": round(o.amplitude, 3),
                     "louder": round(louder, 2),
-                    "away_km": round(away_km, 1),
                     "per_hour": round(o.rate * 3600, 2),
                 }
-                for o, late, louder, away_km in columns
+                for o, late, louder in columns
             ],
             "quiet": {k: round(v, 2) for k, v in self.quiet.items() if v >= 0.05},
         }
@@ -238,6 +235,5 @@ class _Trial:
             members=tuple(self.onsets[i] for i in mine),
             late_s=tuple(self.late_s[k, mine].tolist()),
             louder=tuple(louder[k, mine].tolist()),
-            away_km=tuple(self.sources.distance_km[k, self.station[mine]].tolist()),
             quiet={p.id: q for p, q in zip(self.places, quiet[k].tolist(), strict=True)},
         )

@@ -198,7 +198,8 @@ class TsunamiPressure(Associated):
     def _believed(self, rows: Rows, expected: Floats, median: Floats, doubt: Floats) -> Floats:
         """What counts for the tide: not what passes within minutes, but its median."""
         off = rows.value - expected
-        (passing,) = ((np.abs(off) > self.threshold) | (doubt > 0)).nonzero()
+        passes = np.isfinite(off) & ((np.abs(off) > self.threshold) | (doubt > 0))
+        (passing,) = passes.nonzero()
         if not len(passing):
             return rows.value
         believed = rows.value.copy()

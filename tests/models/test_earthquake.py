@@ -14,7 +14,6 @@ from models.association import Statement, Vote
 from models.bank import Bank
 from models.detector import Watched
 from models.detectors.earthquake import Earthquake
-from models.magnitude import at_least
 from records import times
 from records.case import Case
 from records.distance import great_circle_m
@@ -112,25 +111,29 @@ def test_two_stations_of_a_wave_are_doubtful_and_three_are_a_quake() -> None:
     assert abs(found["origin_at"] - BEGIN_S) < 2.0
 
 
-def test_the_least_magnitude_is_that_of_the_station_that_says_most() -> None:
-    weak = played(wave("a", "b", "c"), peak={"a": 5.0, "b": 1.0, "c": 1.0})[-1]
-    (member,) = (m for m in weak.evidence["wave"]["members"] if m["station"] == "a")
-    expected = at_least(5.0, member["away_km"], weak.evidence["wave"]["depth_km"])
-    assert weak.evidence["magnitude_at_least"] == pytest.approx(expected, abs=0.01)
-    assert "magnitude" not in weak.reason.values
+def test_a_quake_that_most_stations_felt_strongly_is_red_once_the_second_wave_is_through() -> None:
+    said = played(wave("a", "b", "c", "d", "e"), peak=dict.fromkeys("abcde", 300.0))
+    assert levels(said)[:3] == [Level.GREEN, Level.YELLOW, Level.ORANGE]
+    assert said[2].evidence["magnitude_at_least"] is None
+    assert levels(said)[-1] == Level.RED
+    red = next(s for s in said if s.level == Level.RED)
+    assert 5.0 <= float(red.reason.values["magnitude"]) == red.evidence["magnitude_at_least"]
 
 
-def test_from_5_on_it_is_told_in_steps_of_a_half() -> None:
-    strong = played(wave("a", "b", "c"), peak={"a": 100.0, "b": 40.0, "c": 30.0})[-1]
-    least = strong.evidence["magnitude_at_least"]
-    said = float(strong.reason.values["magnitude"])
-    assert 5.0 <= said <= least < said + 0.5
-    assert said == round(2 * said) / 2
+def test_one_station_that_feels_much_more_than_the_others_makes_no_strong_quake() -> None:
+    said = played(wave("a", "b", "c", "d", "e"), peak={**dict.fromkeys("bcde", 2.0), "a": 3000.0})
+    assert levels(said)[-1] == Level.ORANGE
+    assert 0 < said[-1].evidence["magnitude_at_least"] < 5.0
 
 
-def test_a_quake_that_nobody_felt_yet_has_no_magnitude() -> None:
-    said = played(wave("a", "b", "c"))[-1]
-    assert said.evidence["magnitude_at_least"] is None
+def test_what_was_felt_most_counts_when_it_has_ebbed_away() -> None:
+    shakes = wave("a", "b", "c", "d", "e")
+    strong = played({s: shakes[s] for s in "abc"}, peak=dict.fromkeys("abc", 300.0))
+    before = {strong[-1].key: strong[-1]}
+    assert strong[-1].level == Level.ORANGE
+    ebbed = played(shakes, before=before, peak=dict.fromkeys("abcde", 1.0))[-1]
+    assert ebbed.evidence["felt_gal"]["a"] == 300.0
+    assert ebbed.level == Level.RED
 
 
 def test_onsets_in_an_order_that_no_wave_has_are_no_quake() -> None:
@@ -247,11 +250,14 @@ def test_a_recorded_quake_is_one_incident_declared_after_its_origin(
 
 
 @pytest.mark.recordings
-def test_a_major_quake_has_a_magnitude_at_once(recordings: Path, tmp_path: Path) -> None:
-    """M 7.2 of 2018-02-16: the nearest station felt some 70 Gal before it was declared."""
+def test_a_major_quake_turns_red(recordings: Path, tmp_path: Path) -> None:
+    """M 7.2 of 2018-02-16, 23:39:39, 60 km from the nearest station."""
     changes = through_the_path(write(recordings / "openeew", "2018_2_16", tmp_path / "case"))
-    (declared, *_) = (c for c in changes if c.level >= Level.ORANGE)
-    assert 5.0 <= float(declared.reason.values["magnitude"]) <= 7.0
+    origin = times.parse("2018-02-16T23:39:39Z")
+    first = {level: next(c for c in changes if c.level == level) for level in (3, 4)}
+    assert first[Level.ORANGE].at < first[Level.RED].at < origin + 60 * SECOND
+    assert 5.0 <= float(first[Level.RED].reason.values["magnitude"]) <= 7.2
+    assert first[Level.ORANGE].alert == first[Level.RED].alert
 
 
 @pytest.mark.recordings

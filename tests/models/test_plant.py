@@ -152,6 +152,44 @@ def test_a_missing_sensor_is_no_fault(tmp_path: Path) -> None:
     assert warns.mean() < 0.05
 
 
+def halves(columns: Mapping[str, Floats], random: np.random.Generator) -> dict[str, Floats]:
+    """Flows and powers in two parts, everything else read by two meters that differ a little."""
+    found = {}
+    for name, values in columns.items():
+        series, _, quantity = name.partition(":")
+        share = 0.5 + 0.3 * np.sin(np.arange(len(values)) / 700)
+        off = 0.01 * random.standard_normal(len(values))
+        summed = quantity.startswith(("discharge", "active_power"))
+        found[f"z-{series}:{quantity}"] = share * values if summed else values + off
+        found[f"a-{series}:{quantity}"] = (1 - share) * values if summed else values - off
+    return found
+
+
+@pytest.mark.parametrize("detector", ["head-loss", "efficiency", "headpond-balance"])
+def test_two_units_count_as_their_sum_and_two_meters_as_their_mean(
+    tmp_path: Path, detector: str
+) -> None:
+    random, count = np.random.default_rng(5), 4000
+    flow = day_of_flow(random, count)
+    head = 60 + 0.3 * random.standard_normal(count)
+    columns = {
+        "head-loss": {"r:head_loss:m": 0.021 * flow**2 + 0.05 * random.standard_normal(count),
+                      "q:discharge:m3/s": flow},
+        "efficiency": {"p:active_power:kW": 9.81 * flow * head * efficiency(flow),
+                       "q:discharge:m3/s": flow, "h:net_head:m": head},
+        "headpond-balance": {"l:headpond_level:m": 400 - np.cumsum(flow - 10) * 60 / 50_000,
+                             "q:discharge:m3/s": flow},
+    }[detector]  # fmt: skip
+    one, _ = scored(tmp_path, detector, columns, MINUTE, 2880)
+    parts = halves(columns, random)
+    if detector == "headpond-balance":
+        # Its flows are weighed one by one.
+        parts = {**{n: v for n, v in parts.items() if "level" in n}, "q:discharge:m3/s": flow}
+    two, _ = scored(tmp_path, detector, parts, MINUTE, 2880)
+    assert np.isfinite(one).sum() > 500
+    assert two == pytest.approx(one, rel=1e-6, abs=1e-6, nan_ok=True)
+
+
 def test_what_is_missing_is_said(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="head-loss needs a discharge, and a head_loss or"):
         scored(tmp_path, "head-loss", {"q:discharge:m3/s": np.ones(10)}, MINUTE, 5)
