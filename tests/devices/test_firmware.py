@@ -295,6 +295,15 @@ Steps = st.lists(
 )
 
 
+def covered(receipt: Receipt, device: Firmware, keys: set[Key]) -> set[Key]:
+    """Those that a receipt settles."""
+    return {
+        key for key in keys
+        if key.boot == receipt.boot <= device.boot and key.seq <= receipt.through
+        and not covers(receipt.missing, key.seq)
+    }  # fmt: skip
+
+
 @settings(max_examples=150, deadline=None)
 @given(Steps)
 def test_whatever_receipts_say_only_what_they_cover_is_freed(steps: list[object]) -> None:
@@ -305,11 +314,7 @@ def test_whatever_receipts_say_only_what_they_cover_is_freed(steps: list[object]
     for step in steps:
         if isinstance(step, Receipt):
             device.settle(step)
-            written -= {
-                k for k in written
-                if k.boot == step.boot <= device.boot and k.seq <= step.through
-                and not covers(step.missing, k.seq)
-            }  # fmt: skip
+            written -= covered(step, device, written)
         elif isinstance(step, float):
             tick_s += step
         elif step == "record":
@@ -341,11 +346,7 @@ def test_a_full_buffer_loses_only_what_it_declares_gone(steps: list[object], cap
     for step in steps:
         if isinstance(step, Receipt):
             device.settle(step)
-            unsettled -= {
-                k for k in unsettled
-                if k.boot == step.boot <= device.boot and k.seq <= step.through
-                and not covers(step.missing, k.seq)
-            }  # fmt: skip
+            unsettled -= covered(step, device, unsettled)
         elif step == "record":
             unsettled |= {device.record(NOW_AT, STAGE) for _ in range(7)}
         elif step == "restart":
