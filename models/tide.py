@@ -130,18 +130,23 @@ def _cubic(at: NDArray[np.intp], cell: NDArray[np.int64], state: State) -> tuple
     sums[state["tide_cell"][rows, place] != wanted] = 0.0
     sums[..., 1] += sums[..., 2] * _BACK_S
     recently = np.add.reduce(sums[:, 0, :, 2], axis=1)
-    near = np.add.reduce(sums[:, :, :_NEAR], axis=2)
-    wide = near + np.add.reduce(sums[:, :, _NEAR:], axis=2)
     # Of each node, in columns: sum, seconds, number.
-    nodes = np.where(near[..., 2:] > 0, near, wide)
-    held = nodes[..., 2] > 0
-    enough = held[:, 0] & (np.add.reduce(held, axis=1) >= _NODES - 1)
+    nodes = np.add.reduce(sums[:, :, :_NEAR], axis=2)
+    if np.count_nonzero(nodes[..., 2]) < nodes[..., 2].size:
+        wide = nodes + np.add.reduce(sums[:, :, _NEAR:], axis=2)
+        nodes = np.where(nodes[..., 2:] > 0, nodes, wide)
     number = np.maximum(nodes[..., 2], 1.0)
     hours = nodes[..., 1] / number * (SECOND / HOUR)
-    # A missing mean gives way to "no third power": the cubic is then the parabola of the rest.
-    matrix = np.where(held[:, :, None], hours[:, :, None] ** _POWERS, _NO_THIRD)
-    (unknown,) = (~enough).nonzero()
-    matrix[unknown] = _UNIT
+    matrix = hours[:, :, None] ** _POWERS
+    held = nodes[..., 2] > 0
+    unknown: NDArray[np.intp] | None = None
+    if np.count_nonzero(held) < held.size:
+        # A missing mean gives way to "no third power": the cubic is then the parabola of the rest.
+        matrix[~held] = _NO_THIRD
+        enough = held[:, 0] & (np.add.reduce(held, axis=1) >= _NODES - 1)
+        (unknown,) = (~enough).nonzero()
+        matrix[unknown] = _UNIT
     cubic = np.linalg.solve(matrix, (nodes[..., 0] / number)[:, :, None])[:, :, 0]
-    cubic[unknown] = np.nan
+    if unknown is not None:
+        cubic[unknown] = np.nan
     return cubic, recently
