@@ -68,12 +68,14 @@ def mean_of(watched: Sequence[Watched], seen: Moments, quantity: str) -> Floats 
 class Relation:
     """What training showed.
 
+    places  of the series that spoke in more than half of it: one that began later is left out
     usual   median of what was expected: far below it (a machine at rest) nothing is said
     limit   on the smoothed residual
     end_at  microseconds
     """
 
     steps: NDArray[np.int64]
+    places: NDArray[np.intp]
     coefficients: Floats
     quick_s: float
     usual: float
@@ -157,8 +159,10 @@ class Baseline(Sound):
             return None
         steps = synchrony.steps_of(recording)
         seen = synchrony.moments(recording, int(recording.measured_at[0]) - 1, steps)
-        found = self.terms(recording.watched, seen)
-        assert found is not None
+        places = np.flatnonzero(np.isfinite(seen.value).mean(axis=0) > 0.5)
+        found = self._terms_of(recording, seen, places)
+        if found is None:
+            return None
         found[0][:1] = np.nan
         known = np.isfinite(found[0]) & np.isfinite(found[1]).all(axis=1)
         y, x = found[0][known], found[1][known]
@@ -181,7 +185,7 @@ class Baseline(Sound):
         limit = max(self._sigmas(quick_s) * _scatter(smoothed), self.least)
         if limit <= 0:
             return None
-        return Relation(steps, coefficients, quick_s, usual, limit, int(seen.at[-1]))
+        return Relation(steps, places, coefficients, quick_s, usual, limit, int(seen.at[-1]))
 
     def judge(self, recording: Recording, since: int, model: Relation, state: State) -> Judged:
         if state.get("fitted_at", np.zeros(1, np.int64))[0] != model.end_at:
@@ -192,7 +196,8 @@ class Baseline(Sound):
             return Judged(np.zeros(0))
         before = state.get("before", np.full((1, len(recording.watched)), np.nan))
         at = np.r_[int(state["before_at"][0]) if "before_at" in state else since, seen.at]
-        found = self.terms(recording.watched, Moments(at, np.concatenate([before, seen.value])))
+        all_seen = Moments(at, np.concatenate([before, seen.value]))
+        found = self._terms_of(recording, all_seen, model.places)
         assert found is not None
         state["before"], state["before_at"] = seen.value[-1:].copy(), seen.at[-1:].copy()
         # Term by term: a matrix product may round otherwise for other numbers of rows.
@@ -221,6 +226,12 @@ class Baseline(Sound):
         return Said(
             Phrase(text=self.text, values=said), evidence_of(crossing, residual_limit=limit)
         )
+
+    def _terms_of(
+        self, recording: Recording, seen: Moments, places: NDArray[np.intp]
+    ) -> tuple[Floats, Floats] | None:
+        watched = [recording.watched[place] for place in places.tolist()]
+        return self.terms(watched, Moments(seen.at, seen.value[:, places]))
 
     def _residual(self, y: Floats, expected: Floats, usual: float) -> Floats:
         if not self.relative:

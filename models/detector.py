@@ -25,6 +25,9 @@ Places = slice | NDArray[np.intp]
 Fixed = Mapping[str, NDArray[Any]]
 Values = dict[str, str | int | float]
 
+# A moment before all others, which may be subtracted from any without overflow.
+NEVER = -(2**62)
+
 CONDITION_ENDED = "The condition has ended: the last value is {value} {unit}."
 
 
@@ -79,6 +82,12 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.at)
+
+    def take(self, rows: NDArray[np.intp]) -> Rows:
+        """Some of the rows; at least one."""
+        at = self.at[rows]
+        columns = (self.measured_at[rows], self.gap_s[rows], self.value[rows])
+        return Rows(at, *columns, spanned(at))
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,9 @@ _LAGS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)  # of the horizon
 _SUMS = (0.5, 1.0, 2.0, 6.0, 24.0)
 _REACH = max(*_SUMS, *(2 * lag for lag in _LAGS))
 _SUM_STEP = 1e-6
+# Of what models are given and learn: last digits, which come from converting units, must not move
+# a value over the border of a bin. Metres, millimetres, logarithms: no sensor tells so little.
+_DECIMALS = 6
 _MOST_ROWS = 40_000
 _LEAST_ROWS = 200
 _GAIN = 0.02
@@ -139,7 +142,7 @@ class Fitted:
 
     def quantiles(self, given: Floats) -> Floats:
         """Shape (rows, levels), not falling along a row."""
-        given = given[:, self.order]
+        given = np.round(given[:, self.order], _DECIMALS)
         with _one_thread():
             found: Floats = np.stack([model.predict(given) for model in self.models], axis=1)
         return np.sort(found, axis=1)
@@ -147,6 +150,7 @@ class Fitted:
 
 def fit(given: Floats, rise: Floats, trees: int, scales: Floats) -> Fitted | None:
     """Models from rows whose horizon is over; None where they are too few to learn from."""
+    given, rise = np.round(given, _DECIMALS), np.round(rise, _DECIMALS)
     known = np.flatnonzero(~np.isnan(rise))
     if len(known) < _LEAST_ROWS:
         return None

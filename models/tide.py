@@ -25,6 +25,7 @@ _BACK = -_CELLS_AN_HOUR * np.arange(_NODES)[:, None] + np.array([-2, -1, -4, -3,
 _BACK[0, _NEAR:] = np.arange(-6, -2)
 _BACK_S = _BACK * (CELL / SECOND)
 _RING = -int(_BACK.min()) + 1
+_NO_CELL = -(2**33)  # before all others
 _POWERS = np.arange(_NODES)
 _UNIT = np.eye(_NODES)
 _NO_THIRD = _UNIT[_NODES - 1]
@@ -38,12 +39,12 @@ def slots() -> dict[str, Slot]:
     Of a cell's values: their sum, the sum of their seconds since the cell's start, their number.
     """
     return {
-        "tide_cell": Slot("int64", (_RING,), -1),
+        "tide_cell": Slot("int64", (_RING,), _NO_CELL),
         "tide_sums": Slot("float64", (_RING, 3)),
-        "tide_newest": Slot("int64", (), -1),
+        "tide_newest": Slot("int64", (), _NO_CELL),
         "tide_newest_sums": Slot("float64", (3,)),
         "tide_cubic": Slot("float64", (_NODES,), np.nan),
-        "tide_cubic_cell": Slot("int64", (), -1),
+        "tide_cubic_cell": Slot("int64", (), _NO_CELL),
         "tide_recent": Slot(),
     }
 
@@ -85,10 +86,15 @@ def recent(rows: Rows, state: State) -> Floats:
 
 
 def keep(rows: Rows, value: Floats, state: State) -> None:
-    """Let a value count in later predictions; after a long gap none of before does.
+    """Let a value count in later predictions (NaN: none); after a long gap none of before does.
 
     `predicted` must have been called with the same rows before.
     """
+    (known,) = np.isfinite(value).nonzero()
+    if len(known) < len(value):
+        if not len(known):
+            return
+        rows, value = rows.take(known), value[known]
     cell = rows.measured_at // CELL
     newest, sums = state["tide_newest"][rows.span], state["tide_newest_sums"][rows.span]
     ahead = cell - newest
@@ -114,8 +120,8 @@ def shift(at: NDArray[np.intp], by: Floats, state: State) -> None:
 
 def forget(at: NDArray[np.intp], state: State) -> None:
     """Begin anew: what was kept is of no use any more."""
-    state["tide_cell"][at] = -1
-    state["tide_newest"][at] = -1
+    state["tide_cell"][at] = _NO_CELL
+    state["tide_newest"][at] = _NO_CELL
     state["tide_cubic"][at] = np.nan
 
 

@@ -46,9 +46,15 @@ def is_draft(text: str, language: str) -> bool:
 
 
 def phrase(said: Phrase, language: str) -> str:
-    """A phrase with its values filled in. Words among the values are translated too."""
+    """A phrase with its values filled in. Words among the values are translated too.
+
+    Where there is no unit, its space goes too.
+    """
     values = {
         name: say(value, language) if isinstance(value, str) else value
         for name, value in said.values.items()
     }
-    return say(said.text, language).format(**values)
+    text = say(said.text, language)
+    if values.get("unit") == "":
+        text = text.replace(" {unit}", "{unit}")
+    return text.format(**values)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.detector import (
+    NEVER,
     Crossing,
     Detector,
     Fixed,
@@ -113,7 +114,7 @@ class Bearing(Detector):
             "first_scatter": Slot(fill=np.nan),
             "limit": Slot(fill=np.nan),
             "smooth": Slot(),
-            "settles_until": Slot("int64"),
+            "settles_until": Slot("int64", (), NEVER),
         }
         return own | _TAIL.slots()
 

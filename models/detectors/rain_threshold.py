@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.detector import (
+    NEVER,
     Crossing,
     Detector,
     Fixed,
@@ -61,6 +62,7 @@ class RainThreshold(Detector):
 
     name = "rain-threshold"
     hazard = Hazard.LANDSLIDE
+    version = "2"
     quantities = frozenset({"rain"})
     card = (
         "Landslides by rain. Method: an index in mm of recent and antecedent rain, as Chleborad et "
@@ -94,6 +96,7 @@ class RainThreshold(Detector):
         return {
             "stores_mm": Slot(shape=(len(_STORES),)),
             "interval_s": Slot(fill=math.inf),
+            "begun_at": Slot("int64", (), NEVER),
             "block": Slot("int64", (), -1),
             "peak_mm": Slot(),
             "blocks": Slot(),
@@ -153,8 +156,14 @@ def _fill(rows: Rows, state: State) -> NDArray[np.bool_]:
 
 
 def _close_block(rows: Rows, state: State) -> None:
-    """Where new days begin, let the peak of the days before count in the gauge's climate."""
-    block = rows.measured_at // _BLOCK
+    """Where new days begin, let the peak of the days before count in the gauge's climate.
+
+    They are counted from the first reading, so that nothing depends on the calendar.
+    """
+    begun_at = state["begun_at"][rows.at]
+    begun_at = np.where(begun_at == NEVER, rows.measured_at, begun_at)
+    state["begun_at"][rows.at] = begun_at
+    block = (rows.measured_at - begun_at) // _BLOCK
     over = np.flatnonzero(state["block"][rows.at] != block)
     if not len(over):
         return

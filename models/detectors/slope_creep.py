@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from models.detector import (
+    NEVER,
     Crossing,
     Detector,
     Fixed,
@@ -83,10 +84,10 @@ class SlopeCreep(Detector):
     def slots(self) -> dict[str, Slot]:
         return {
             "last": Slot("float64", (2,), math.nan),
-            "last_at": Slot("int64"),
+            "last_at": Slot("int64", (), NEVER),
             "noise": Slot(fill=math.nan),
             "anchor": Slot(fill=math.nan),
-            "anchor_at": Slot("int64"),
+            "anchor_at": Slot("int64", (), NEVER),
             "heading": Slot(),
             "points": Slot("float64", (2, _POINTS), math.nan),
             "left_s": Slot("float64", (3,), math.nan),

@@ -71,6 +71,9 @@ class StageLimit(Detector):
         self.hold_s = hold_s
         if not 1 <= needed <= of:
             raise ValueError("needed must be from 1 to of")
+        given = [limit for limit in (yellow, orange, red) if limit is not None]
+        if given != sorted(given):
+            raise ValueError("yellow, orange and red must not fall")
 
     def takes(self, watched: Watched) -> bool:
         has = any(limit is not None for limit in self._thresholds(watched))

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from models import tide
+from models import standstill, tide
 from models.detector import (
+    NEVER,
     Crossing,
     Detector,
     Fixed,
@@ -25,6 +26,7 @@ from models.detector import (
     rounded,
 )
 from models.noise import Noise
+from models.standstill import stuck
 from models.tail import Tail
 from records.levels import Hazard
 from records.statements import Phrase
@@ -75,18 +77,20 @@ class TsunamiGauge(Detector):
     card = (
         "Tsunami waves (periods of about 5 to 90 minutes) on a tide gauge that reports every 15 s "
         "to 7 minutes. The tide is extrapolated by a cubic through ten-minute means an hour apart "
-        "(Mofjeld's scheme of the DART buoys, Meinig et al. 2005), never smoothed from both sides. "
-        "Orange: two of the last three residuals over 5 cm, over five times the gauge's own noise "
-        "(clipped mean magnitude, larger of 2 h and 24 h), and over what a Gumbel fit to its "
-        "3-hour peaks allows once a year; red: ten times that. A jump is held to be a spike or a "
-        "new datum for as long as the residual stays at either side of it, up to 15 minutes. "
-        "Cold start 6 h; blind for 2 h after a gap of an hour, and the first reading after one of "
-        "ten minutes is never judged. Readings 2 minutes apart or more need no second one; every "
-        "5 or 6 minutes a quarter of waves are seen 10 to 50 minutes late, some since a lone crest "
-        "looks like a spike. Can't tell seiches and "
-        "meteotsunamis that begin within one wave from tsunamis; a bore followed by flat water "
-        "would be taken for a new datum; slower than 7 minutes it says nothing. Null: the plain "
-        "residual over 5 cm, which spikes and datum steps trigger."
+        "(Mofjeld's scheme of the DART buoys, Meinig et al. 2005), never smoothed from both "
+        "sides. Orange: two of the last three residuals over 5 cm, over five times the gauge's "
+        "own noise (clipped mean magnitude, larger of 2 h and 24 h), and over what a Gumbel fit "
+        "to its 3-hour peaks allows once a year; red: ten times that. A jump is held to be a "
+        "spike or a new datum for as long as the residual stays at either side of it, up to 15 "
+        "minutes. Cold start 6 h; blind for 2 h after a gap of an hour, and the first reading "
+        "after one of ten minutes is never judged. Readings 2 minutes apart or more need no "
+        "second one; every 5 or 6 minutes a quarter of waves are seen 10 to 50 minutes late, some "
+        "since a lone crest looks like a spike. Can't tell seiches and meteotsunamis that begin "
+        "within one wave from tsunamis; a bore followed by flat water would be taken for a new "
+        "datum; slower than 7 minutes it says nothing. A value that is repeated three times and "
+        "more while the tide moves on is not judged (every 6 minutes that is too late: a gauge "
+        "that is stuck may warn). Null: the plain residual over 5 cm, which spikes and datum "
+        "steps trigger."
     )
 
     def __init__(
@@ -114,12 +118,12 @@ class TsunamiGauge(Detector):
             "move": Slot(fill=np.nan),
             "jump": Slot(fill=np.nan),
             "jump_base": Slot(fill=np.nan),
-            "jump_at": Slot("int64"),
+            "jump_at": Slot("int64", (), NEVER),
             "jump_young": Slot("bool"),
-            "on_tide_at": Slot("int64"),
-            "alarmed_until": Slot("int64"),
+            "on_tide_at": Slot("int64", (), NEVER),
+            "alarmed_until": Slot("int64", (), NEVER),
         }
-        return own | tide.slots() | _NOISE.slots() | _TAIL.slots()
+        return own | tide.slots() | standstill.slots() | _NOISE.slots() | _TAIL.slots()
 
     def limits(self, watched: Sequence[Watched]) -> Limits:
         return Limits.same(len(watched), (0.7, 1.0, 10.0), (0.35, 0.5, 5.0))
@@ -131,13 +135,17 @@ class TsunamiGauge(Detector):
         factor = np.maximum(self.sigmas, _TAIL.limit(at, self.budget_per_year, state))
         limit = np.maximum(self.floor, factor * noise)
         off_tide = rows.value - expected
+        broken = stuck(rows, off_tide, limit / 2, state)
+        off_tide[broken] = np.nan
         residual, datum = _without_artefacts(rows, off_tide, limit, state)
         peak = _confirmed(rows, np.abs(residual), state)
         state["residual"][at], state["limit"][at] = residual, limit
         # What one reading alone says counts for the tide as the limit at most.
         most = np.fmax(limit, peak)
         believed = expected + datum + np.maximum(np.minimum(residual, most), -most)
-        tide.keep(rows, np.where(np.isnan(believed), rows.value, believed), state)
+        believed = np.where(np.isnan(believed), rows.value, believed)
+        believed[broken] = np.nan
+        tide.keep(rows, believed, state)
         score = peak / limit
         quiet = self._quiet(rows, score, state)
         _begin_anew_when_lost(rows, residual, limit, state)
@@ -232,7 +240,7 @@ def _without_artefacts(
     ended = known & ~on_trial & flat
     state["jump"][at] = np.where(on_trial | ~known, jump, np.nan)
     state["jump_base"][at] = base
-    state["jump_at"][at] = np.where(ended, 0, begun_at)
+    state["jump_at"][at] = np.where(ended, NEVER, begun_at)
     state["jump_young"][at] = new
     state["move"][at] = move
     state["before"][at] = np.where(known, residual - datum, before)

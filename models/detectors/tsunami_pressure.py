@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from models import tide
+from models import standstill, tide
 from models.association import Associated, Statement, Vote
 from models.detector import (
+    NEVER,
     Crossing,
     Fixed,
     Floats,
@@ -27,6 +28,7 @@ from models.detector import (
     spanned,
 )
 from models.ocean import associated
+from models.standstill import stuck
 from records.levels import Hazard
 from records.network import Network
 from records.statements import Phrase
@@ -47,6 +49,7 @@ _FEWEST_WITHIN = 2700 // _CELL_S  # cells
 # Readings that are too few for six minutes can end a warning; their score stays below yellow.
 _DENSE, _SPARSE_SCORE = 15 * MINUTE, 0.69
 _LONG_AGO_S = 1e9
+_MOST_M = 10.0  # no wave of the open ocean is so high: the reading is no depth
 _FADES_S = 300.0  # seismic waves that shake the sea floor, by a factor e
 _LOST = 90 * MINUTE  # no wave stays off on one side for so long: the tide must be learned anew
 
@@ -69,14 +72,15 @@ class TsunamiPressure(Associated):
         "also mixed with slower ones. The tide is extrapolated by a cubic through ten-minute "
         "means an hour apart (Mofjeld's scheme of the DART buoys, Meinig et al. 2005), limit 30 "
         "mm. The residual counts by its median over the last six minutes (three readings at "
-        "least), because seismic waves pass faster; to begin a warning it must exceed the limit by "
-        "what readings lately jumped from one to the next, less the limit. Read every 3 minutes or "
-        "more rarely, a strong quake may still be taken for a wave. One station is "
-        "orange where the network has no other, else yellow; orange takes two whose onsets a "
-        "wave of 100 m/s or more can join, and which seismic waves can't. Red: ten times the "
-        "limit. Cold start 3.5 h, blind for 2 h after a gap of an hour; readings every 5 "
-        "to 15 min can end a warning but not begin one, slower ones say nothing. Null: the same "
-        "limit without the median, which seismic waves trigger."
+        "least), because seismic waves pass faster; to begin a warning it must exceed the limit "
+        "by what readings lately jumped from one to the next, less the limit. Read every 3 "
+        "minutes or more rarely, a strong quake may still be taken for a wave. One station is "
+        "orange where the network has no other, else yellow; orange takes two whose onsets a wave "
+        "of 100 m/s or more can join, and which seismic waves can't. Red: ten times the limit. "
+        "Cold start 3.5 h, blind for 2 h after a gap of an hour; readings every 5 to 15 min can "
+        "end a warning but not begin one, slower ones say nothing. A value that is repeated three "
+        "times and more while the tide moves on, or stands 10 m off it, is not judged. Null: the "
+        "same limit without the median, which seismic waves trigger."
     )
 
     def __init__(
@@ -101,13 +105,13 @@ class TsunamiPressure(Associated):
             "cell_count": Slot(fill=np.nan),
             "median": Slot(fill=np.nan),
             "jump": Slot(fill=np.nan),
-            "shaken_at": Slot("int64"),
+            "shaken_at": Slot("int64", (), NEVER),
             "shaken_s": Slot(fill=_LONG_AGO_S),
-            "on_tide_at": Slot("int64"),
-            "over_at": Slot("int64"),
-            "onset_at": Slot("int64"),
+            "on_tide_at": Slot("int64", (), NEVER),
+            "over_at": Slot("int64", (), NEVER),
+            "onset_at": Slot("int64", (), NEVER),
         }
-        return own | tide.slots()
+        return own | tide.slots() | standstill.slots()
 
     def limits(self, watched: Sequence[Watched]) -> Limits:
         return Limits.same(len(watched), (0.7, 1.0, 10.0), (0.35, 0.5, 5.0))
@@ -116,13 +120,18 @@ class TsunamiPressure(Associated):
         at, measured_at = rows.span, rows.measured_at
         expected = tide.predicted(rows, state)
         residual = rows.value - expected
+        (broken,) = (np.abs(residual) > _MOST_M).nonzero()
+        broken = np.union1d(broken, stuck(rows, residual, self.threshold / 2, state))
+        residual[broken] = expected[broken] = np.nan
         median = self._median(rows, residual, state)
         # Of few readings that shake a median is off by chance: a warning does not begin with one.
         begun = measured_at - state["over_at"][at] <= self.hold_s * SECOND
         doubt = np.where(begun, 0.0, self._jump(rows, state))
         if np.count_nonzero(doubt):
             median = np.sign(median) * np.maximum(np.abs(median) - doubt, 0.0)
-        tide.keep(rows, self._believed(rows, expected, median, doubt), state)
+        believed = self._believed(rows, expected, median, doubt)
+        believed[broken] = np.nan
+        tide.keep(rows, believed, state)
         score = np.abs(median) / self.threshold
         self._begin_anew_when_lost(rows, score, state)
         (sparse,) = (measured_at - state["cell"][at, -_FEWEST] * _CELL > _DENSE).nonzero()
@@ -139,7 +148,8 @@ class TsunamiPressure(Associated):
         values: Values = {"residual": rounded(abs(median), 2), "limit": self.threshold}
         text = OFF_TIDE if crossing.level > crossing.before else WANING
         evidence = evidence_of(crossing, residual=median, shaken_s=shaken_s)
-        return Said(Phrase(text=text, values=values), evidence, onset_at or None)
+        onset = None if onset_at == NEVER else onset_at
+        return Said(Phrase(text=text, values=values), evidence, onset)
 
     def associate(
         self,
@@ -200,9 +210,9 @@ class TsunamiPressure(Associated):
         off = rows.value - expected
         passes = np.isfinite(off) & ((np.abs(off) > self.threshold) | (doubt > 0))
         (passing,) = passes.nonzero()
-        if not len(passing):
-            return rows.value
         believed = rows.value.copy()
+        if not len(passing):
+            return believed
         lasting = median[passing]
         nearby = np.minimum(np.maximum(off[passing], -self.threshold), self.threshold)
         believed[passing] = expected[passing] + np.where(np.isnan(lasting), nearby, lasting)
@@ -235,7 +245,7 @@ class TsunamiPressure(Associated):
             return
         at, measured_at = rows.at[over], rows.measured_at[over]
         begun = measured_at - state["over_at"][at] > self.hold_s * SECOND
-        shaken_s = (measured_at - state["shaken_at"][at]) / SECOND
+        shaken_s = np.minimum((measured_at - state["shaken_at"][at]) / SECOND, _LONG_AGO_S)
         state["shaken_s"][at] = np.where(begun, shaken_s, state["shaken_s"][at])
         state["onset_at"][at] = np.where(begun, measured_at, state["onset_at"][at])
         state["over_at"][at] = measured_at

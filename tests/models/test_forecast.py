@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import csv
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from models.detect import detect
 from models.detector import Watched
 from models.detectors.flood_forecast import FloodForecast
 from models.detectors.storm_surge import StormSurge
 from models.forecast import limits_at
 from models.joint import Judged
 from models.runner import _Levels
-from records.times import HOUR
+from records.times import DAY, HOUR, text
 
 DETAIL = {name: np.zeros(20) for name in ("residual", "threshold", "false_a_year")}
 TARGET = Watched(id="a", quantity="stage", unit="m")
@@ -51,3 +55,33 @@ def test_limits_of_a_row_stand_in_place_of_the_fixed_ones() -> None:
     assert "".join(" gyor"[one] for one in found.level) == "yyooy"
     said = [(crossing.level.name, crossing.limit) for _, crossing, _ in found.crossings]
     assert said == [("YELLOW", 0.25), ("ORANGE", 0.7), ("YELLOW", pytest.approx(0.35))]
+
+
+def test_other_units_give_the_same_forecast(tmp_path: Path) -> None:
+    """A river in cubic feet and metres, and the same in litres, feet and inches."""
+    random, count = np.random.default_rng(2), 2200
+    rain = np.round(random.gamma(0.05, 8.0, count), 1)
+    level = np.convolve(rain, 0.02 * 0.9 ** np.arange(60))[:count]
+    flow = np.round(10 * np.exp(1.5 * np.r_[level[:3], level[:-3]]) + random.random(count), 1)
+    stage = np.round(1 + level + 0.005 * random.standard_normal(count), 3)
+    litres = 28.316846592
+    threshold = float(np.quantile(flow, 0.98))
+    said = []
+    for name, columns, limit in (
+        ("one", {"q:discharge:[cft_i]/s": flow, "u:stage:m": stage, "p:rain:mm": rain}, threshold),
+        ("other", {"q:discharge:L/s": flow * litres, "u:stage:[ft_i]": stage / 0.3048,
+                   "p:rain:[in_i]": rain / 25.4}, threshold * litres),
+    ):  # fmt: skip
+        given, found = tmp_path / f"{name}.csv", tmp_path / f"{name}-found.csv"
+        values = np.column_stack(list(columns.values())).tolist()
+        rows = [[text(20_000 * DAY + i * HOUR), *map(repr, one)] for i, one in enumerate(values)]
+        with given.open("w", encoding="utf-8") as file:
+            csv.writer(file).writerows([["measured_at", *columns], *rows])
+        params = {"target": "q", "threshold": repr(limit), "trees": "15"}
+        detect("flood-forecast", given, found, params)
+        with found.open(encoding="utf-8") as file:
+            said.append(list(csv.DictReader(file)))
+    one, other = ([float(row["score"] or "nan") for row in rows] for rows in said)
+    assert one == pytest.approx(other, abs=1e-9, nan_ok=True)
+    assert [row["level"] for row in said[0]] == [row["level"] for row in said[1]]
+    assert np.nanmax(one) > 0.1

@@ -190,6 +190,25 @@ def test_two_units_count_as_their_sum_and_two_meters_as_their_mean(
     assert two == pytest.approx(one, rel=1e-6, abs=1e-6, nan_ok=True)
 
 
+@pytest.mark.parametrize("detector", ["head-loss", "efficiency", "headpond-balance"])
+def test_a_series_that_begins_later_changes_nothing_before(tmp_path: Path, detector: str) -> None:
+    random, count = np.random.default_rng(6), 1500
+    flow = day_of_flow(random, count)
+    head = 60 + 0.3 * random.standard_normal(count)
+    columns = {
+        "r:head_loss:m": 0.021 * flow**2 + 0.05 * random.standard_normal(count),
+        "p:active_power:kW": 9.81 * flow * head * efficiency(flow),
+        "h:net_head:m": head,
+        "l:headpond_level:m": 400 - np.cumsum(flow - 10) * 60 / 50_000,
+        "q:discharge:m3/s": flow,
+    }
+    later = {**columns, "a:discharge:m3/s": np.where(np.arange(count) < 1000, np.nan, 3.0)}
+    one, _ = scored(tmp_path, detector, columns, MINUTE, 600)
+    two, _ = scored(tmp_path, detector, later, MINUTE, 600)
+    assert np.isfinite(one[600:1000]).sum() > 100
+    assert np.array_equal(one[:1000], two[:1000], equal_nan=True)
+
+
 def test_what_is_missing_is_said(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="head-loss needs a discharge, and a head_loss or"):
         scored(tmp_path, "head-loss", {"q:discharge:m3/s": np.ones(10)}, MINUTE, 5)

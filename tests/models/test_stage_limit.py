@@ -77,3 +77,8 @@ def test_the_score_is_what_a_limit_on_it_alone_would_need() -> None:
 def test_a_senseless_parameter_is_refused() -> None:
     with pytest.raises(ValueError, match="needed"):
         StageLimit(needed=4, of=3)
+
+
+def test_limits_that_fall_are_refused() -> None:
+    with pytest.raises(ValueError, match="must not fall"):
+        StageLimit(yellow=3.0, orange=2.0)

@@ -247,3 +247,32 @@ def test_a_station_that_fell_silent_while_it_shook_sees_again_later(step: int) -
     height[np.searchsorted(times, START + 8 * HOUR) - 1] += 0.05
     score = run(times, height).score
     assert np.isfinite(score[times > START + 13 * HOUR]).all()
+
+
+def tide_of(step: int) -> tuple[Times, Floats]:
+    times = np.arange(START, START + 40 * HOUR, step, dtype=np.int64)
+    noise = 0.0008 * np.random.default_rng(4).standard_normal(len(times))
+    return times, 4200 + 0.8 * np.sin(2 * np.pi * (times - START) / (12.42 * HOUR)) + noise
+
+
+@pytest.mark.parametrize("step", [15 * SECOND, MINUTE])
+@pytest.mark.parametrize("value", [0.0, 9999.0, 4150.0])
+@pytest.mark.parametrize("count", [1, 4, 13, 200])
+def test_readings_that_are_no_depth_raise_nothing(step: int, value: float, count: int) -> None:
+    times, height = tide_of(step)
+    first = len(times) // 2
+    height[first : first + count] = value
+    assert run(times, height).level.max() == Level.GREEN
+
+
+@pytest.mark.parametrize("step", [15 * SECOND, MINUTE])
+@pytest.mark.parametrize("lasts_min", [15, 30, 120])
+def test_a_sensor_that_is_stuck_raises_nothing_then_or_when_it_is_free(
+    step: int, lasts_min: int
+) -> None:
+    times, height = tide_of(step)
+    first = int(np.searchsorted(times, START + 25 * HOUR))
+    height[first : first + lasts_min * MINUTE // step] = height[first]
+    outcome = run(times, height)
+    assert outcome.level.max() == Level.GREEN
+    assert np.isfinite(outcome.score[-1])
