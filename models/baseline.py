@@ -68,7 +68,7 @@ def mean_of(watched: Sequence[Watched], seen: Moments, quantity: str) -> Floats 
 class Relation:
     """What training showed.
 
-    places  of the series that spoke in more than half of it: one that began later is left out
+    places  of the series that spoke in it: while another one speaks nothing is said
     usual   median of what was expected: far below it (a machine at rest) nothing is said
     limit   on the smoothed residual
     end_at  microseconds
@@ -159,8 +159,8 @@ class Baseline(Sound):
             return None
         steps = synchrony.steps_of(recording)
         seen = synchrony.moments(recording, int(recording.measured_at[0]) - 1, steps)
-        places = np.flatnonzero(np.isfinite(seen.value).mean(axis=0) > 0.5)
-        found = self._terms_of(recording, seen, places)
+        spoke = np.flatnonzero(np.isfinite(seen.value).any(axis=0))
+        found = self._terms_of(recording, seen, spoke)
         if found is None:
             return None
         found[0][:1] = np.nan
@@ -185,7 +185,7 @@ class Baseline(Sound):
         limit = max(self._sigmas(quick_s) * _scatter(smoothed), self.least)
         if limit <= 0:
             return None
-        return Relation(steps, places, coefficients, quick_s, usual, limit, int(seen.at[-1]))
+        return Relation(steps, spoke, coefficients, quick_s, usual, limit, int(seen.at[-1]))
 
     def judge(self, recording: Recording, since: int, model: Relation, state: State) -> Judged:
         if state.get("fitted_at", np.zeros(1, np.int64))[0] != model.end_at:
@@ -199,6 +199,8 @@ class Baseline(Sound):
         all_seen = Moments(at, np.concatenate([before, seen.value]))
         found = self._terms_of(recording, all_seen, model.places)
         assert found is not None
+        unknown = np.delete(all_seen.value, model.places, axis=1)
+        found[0][np.isfinite(unknown).any(axis=1)] = np.nan
         state["before"], state["before_at"] = seen.value[-1:].copy(), seen.at[-1:].copy()
         # Term by term: a matrix product may round otherwise for other numbers of rows.
         expected = np.zeros(len(at))

@@ -34,12 +34,13 @@ class Efficiency(Baseline):
     needs = "an active_power, a discharge, and a net_head or gross_head"
     card = (
         "Loss of efficiency of one unit, or of several by their sums of power and discharge and "
-        "their mean net head (or gross head): nothing while one of them is missing. Method: P = "
-        "rho g Q H eta(Q), IEC 60041; the hill curve eta(Q) as a parabola by trimmed least "
-        "squares from training; exponential mean over ten readings of the share that is missing. "
-        "Orange at 3 %, or what its scatter gives once a year if more; red at twice that. Below a "
-        "fifth of the usual power it says nothing. A discharge meter that drifts looks the same. "
-        "Null: a limit on power alone. Experimental: no recordings, only synthetic wear."
+        "their mean net head (or gross head): nothing while one of them is missing, or one speaks "
+        "that training did not know. Method: P = rho g Q H eta(Q), IEC 60041; the hill curve "
+        "eta(Q) as a parabola by trimmed least squares from training; exponential mean over ten "
+        "readings of the share that is missing. Orange at 3 %, or what its scatter gives once a "
+        "year if more; red at twice that. Below a fifth of the usual power it says nothing. A "
+        "discharge meter that drifts looks the same. Null: a limit on power alone. Experimental: "
+        "no recordings, only synthetic wear."
     )
 
     def terms(self, watched: Sequence[Watched], seen: Moments) -> tuple[Floats, Floats] | None:

@@ -31,12 +31,12 @@ class HeadLoss(Baseline):
     needs = "a discharge, and a head_loss or a gross_head and a net_head"
     card = (
         "Clogging of a trash rack or penstock. Input: discharge (the sum of all), and the head "
-        "loss or gross and net head (their means): nothing while one of them is missing. Method: "
-        "turbulent loss dh = k Q2 (Darcy and Weisbach); k by trimmed least squares from training; "
-        "exponential mean over ten readings of dh / (k Q2) - 1. Orange where that exceeds a "
-        "quarter, or what its scatter gives once a year if more; red at twice that. Below a fifth "
-        "of the usual loss it says nothing. Null: a limit on the loss alone. Experimental: no "
-        "recordings, only synthetic clogging."
+        "loss or gross and net head (their means): nothing while one of them is missing, or one "
+        "speaks that training did not know. Method: turbulent loss dh = k Q2 (Darcy and "
+        "Weisbach); k by trimmed least squares from training; exponential mean over ten readings "
+        "of dh / (k Q2) - 1. Orange where that exceeds a quarter, or what its scatter gives once "
+        "a year if more; red at twice that. Below a fifth of the usual loss it says nothing. "
+        "Null: a limit on the loss alone. Experimental: no recordings, only synthetic clogging."
     )
 
     def terms(self, watched: Sequence[Watched], seen: Moments) -> tuple[Floats, Floats] | None:

@@ -33,12 +33,13 @@ class HeadpondBalance(Baseline):
     needs = "a headpond_level and at least one discharge"
     card = (
         "Leaks, gates that fail, meters that fail. Input: the headpond's level (the mean of "
-        "several) and the discharges into and out of it: nothing while one of them is missing. "
-        "Method: continuity, A dh/dt = sum of discharges; the sum's weights (1/A with its sign, "
-        "and what is not measured as a constant) by trimmed least squares from training; "
-        "exponential mean over ten readings of dh/dt less that, both ways. Score 1 at what its "
-        "scatter gives once a year; red at twice that. The pond's area is taken as one number. "
-        "Null: a limit on the level's rate. Experimental: synthetic ponds only."
+        "several) and the discharges into and out of it: nothing while one of them is missing, or "
+        "one speaks that training did not know. Method: continuity, A dh/dt = sum of discharges; "
+        "the sum's weights (1/A with its sign, and what is not measured as a constant) by trimmed "
+        "least squares from training; exponential mean over ten readings of dh/dt less that, both "
+        "ways. Score 1 at what its scatter gives once a year; red at twice that. The pond's area "
+        "is taken as one number. Null: a limit on the level's rate. Experimental: synthetic ponds "
+        "only."
     )
 
     def terms(self, watched: Sequence[Watched], seen: Moments) -> tuple[Floats, Floats] | None:

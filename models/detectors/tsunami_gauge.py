@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from models import standstill, tide
+from models import tide
 from models.detector import (
     NEVER,
     Crossing,
@@ -26,7 +26,6 @@ from models.detector import (
     rounded,
 )
 from models.noise import Noise
-from models.standstill import stuck
 from models.tail import Tail
 from records.levels import Hazard
 from records.statements import Phrase
@@ -87,9 +86,8 @@ class TsunamiGauge(Detector):
         "second one; every 5 or 6 minutes a quarter of waves are seen 10 to 50 minutes late, some "
         "since a lone crest looks like a spike. Can't tell seiches and meteotsunamis that begin "
         "within one wave from tsunamis; a bore followed by flat water would be taken for a new "
-        "datum; slower than 7 minutes it says nothing. A value that is repeated three times and "
-        "more while the tide moves on is not judged (every 6 minutes that is too late: a gauge "
-        "that is stuck may warn). Null: the plain residual over 5 cm, which spikes and datum "
+        "datum; slower than 7 minutes it says nothing. A gauge that is stuck, or reads some other "
+        "level for minutes, may warn. Null: the plain residual over 5 cm, which spikes and datum "
         "steps trigger."
     )
 
@@ -123,7 +121,7 @@ class TsunamiGauge(Detector):
             "on_tide_at": Slot("int64", (), NEVER),
             "alarmed_until": Slot("int64", (), NEVER),
         }
-        return own | tide.slots() | standstill.slots() | _NOISE.slots() | _TAIL.slots()
+        return own | tide.slots() | _NOISE.slots() | _TAIL.slots()
 
     def limits(self, watched: Sequence[Watched]) -> Limits:
         return Limits.same(len(watched), (0.7, 1.0, 10.0), (0.35, 0.5, 5.0))
@@ -135,17 +133,13 @@ class TsunamiGauge(Detector):
         factor = np.maximum(self.sigmas, _TAIL.limit(at, self.budget_per_year, state))
         limit = np.maximum(self.floor, factor * noise)
         off_tide = rows.value - expected
-        broken = stuck(rows, off_tide, limit / 2, state)
-        off_tide[broken] = np.nan
         residual, datum = _without_artefacts(rows, off_tide, limit, state)
         peak = _confirmed(rows, np.abs(residual), state)
         state["residual"][at], state["limit"][at] = residual, limit
         # What one reading alone says counts for the tide as the limit at most.
         most = np.fmax(limit, peak)
         believed = expected + datum + np.maximum(np.minimum(residual, most), -most)
-        believed = np.where(np.isnan(believed), rows.value, believed)
-        believed[broken] = np.nan
-        tide.keep(rows, believed, state)
+        tide.keep(rows, np.where(np.isnan(believed), rows.value, believed), state)
         score = peak / limit
         quiet = self._quiet(rows, score, state)
         _begin_anew_when_lost(rows, residual, limit, state)

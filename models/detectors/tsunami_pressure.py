@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from models import standstill, tide
+from models import tide
 from models.association import Associated, Statement, Vote
 from models.detector import (
     NEVER,
@@ -28,7 +28,6 @@ from models.detector import (
     spanned,
 )
 from models.ocean import associated
-from models.standstill import stuck
 from records.levels import Hazard
 from records.network import Network
 from records.statements import Phrase
@@ -50,6 +49,7 @@ _FEWEST_WITHIN = 2700 // _CELL_S  # cells
 _DENSE, _SPARSE_SCORE = 15 * MINUTE, 0.69
 _LONG_AGO_S = 1e9
 _MOST_M = 10.0  # no wave of the open ocean is so high: the reading is no depth
+_BROKEN = 25 * MINUTE  # readings that are no depth for so long may be another depth
 _FADES_S = 300.0  # seismic waves that shake the sea floor, by a factor e
 _LOST = 90 * MINUTE  # no wave stays off on one side for so long: the tide must be learned anew
 
@@ -78,9 +78,9 @@ class TsunamiPressure(Associated):
         "orange where the network has no other, else yellow; orange takes two whose onsets a wave "
         "of 100 m/s or more can join, and which seismic waves can't. Red: ten times the limit. "
         "Cold start 3.5 h, blind for 2 h after a gap of an hour; readings every 5 to 15 min can "
-        "end a warning but not begin one, slower ones say nothing. A value that is repeated three "
-        "times and more while the tide moves on, or stands 10 m off it, is not judged. Null: the "
-        "same limit without the median, which seismic waves trigger."
+        "end a warning but not begin one, slower ones say nothing. A reading that is 10 m off the "
+        "tide or the one before is no depth; a sensor that is stuck may warn. Null: the same "
+        "limit without the median, which seismic waves trigger."
     )
 
     def __init__(
@@ -103,6 +103,7 @@ class TsunamiPressure(Associated):
             "cell_mean": Slot("float64", (_CELLS,), np.nan),
             "cell_sum": Slot(),
             "cell_count": Slot(fill=np.nan),
+            "read": Slot(fill=np.nan),
             "median": Slot(fill=np.nan),
             "jump": Slot(fill=np.nan),
             "shaken_at": Slot("int64", (), NEVER),
@@ -111,7 +112,7 @@ class TsunamiPressure(Associated):
             "over_at": Slot("int64", (), NEVER),
             "onset_at": Slot("int64", (), NEVER),
         }
-        return own | tide.slots() | standstill.slots()
+        return own | tide.slots()
 
     def limits(self, watched: Sequence[Watched]) -> Limits:
         return Limits.same(len(watched), (0.7, 1.0, 10.0), (0.35, 0.5, 5.0))
@@ -120,8 +121,7 @@ class TsunamiPressure(Associated):
         at, measured_at = rows.span, rows.measured_at
         expected = tide.predicted(rows, state)
         residual = rows.value - expected
-        (broken,) = (np.abs(residual) > _MOST_M).nonzero()
-        broken = np.union1d(broken, stuck(rows, residual, self.threshold / 2, state))
+        broken = _broken(rows, residual, state)
         residual[broken] = expected[broken] = np.nan
         median = self._median(rows, residual, state)
         # Of few readings that shake a median is off by chance: a warning does not begin with one.
@@ -249,3 +249,19 @@ class TsunamiPressure(Associated):
         state["shaken_s"][at] = np.where(begun, shaken_s, state["shaken_s"][at])
         state["onset_at"][at] = np.where(begun, measured_at, state["onset_at"][at])
         state["over_at"][at] = measured_at
+
+
+def _broken(rows: Rows, residual: Floats, state: State) -> NDArray[np.intp]:
+    """Rows that are no depth: off the tide, or off the reading before, by more than any wave.
+
+    Where they go on, or nobody knows the tide, it is learned anew: the sensor may have been moved.
+    """
+    at = rows.span
+    jumps = np.abs(rows.value - state["read"][at]) > _MOST_M
+    state["read"][at] = rows.value
+    broken: NDArray[np.intp] = ((np.abs(residual) > _MOST_M) | jumps).nonzero()[0]
+    if len(broken):
+        kept_at = state["tide_newest"][rows.at[broken]] * tide.CELL
+        anew = np.isnan(residual[broken]) | (rows.measured_at[broken] - kept_at > _BROKEN)
+        tide.forget(rows.at[broken[anew]], state)
+    return broken

@@ -207,6 +207,20 @@ def test_a_series_that_begins_later_changes_nothing_before(tmp_path: Path, detec
     two, _ = scored(tmp_path, detector, later, MINUTE, 600)
     assert np.isfinite(one[600:1000]).sum() > 100
     assert np.array_equal(one[:1000], two[:1000], equal_nan=True)
+    # What a meter says that training did not know may be a unit of its own.
+    assert np.isnan(two[1001:]).all()
+
+
+def test_a_meter_that_began_late_in_the_training_is_learned_from(tmp_path: Path) -> None:
+    random, count = np.random.default_rng(7), 6000
+    flow = day_of_flow(random, count)
+    clogs = 1 + 0.6 * (np.arange(count) >= 4000)
+    loss = 0.021 * flow**2 * clogs + 0.05 * random.standard_normal(count)
+    flow[:1800] = np.nan
+    given = {"r:head_loss:m": loss, "q:discharge:m3/s": flow}
+    _, warns = scored(tmp_path, "head-loss", given, MINUTE, 2880)
+    assert not warns[:4000].any()
+    assert warns[4020:].all()
 
 
 def test_what_is_missing_is_said(tmp_path: Path) -> None:

@@ -141,24 +141,6 @@ def test_a_wave_over_ten_limits_is_red() -> None:
     assert outcome.level.max() == Level.RED
 
 
-@pytest.mark.parametrize("lasts", [15, 60, 300])
-@pytest.mark.parametrize("begins", [1500, 1700, 1900])
-def test_a_gauge_that_is_stuck_raises_nothing_then_or_when_it_is_free(
-    begins: int, lasts: int
-) -> None:
-    times = minutes()
-    height = sea(times)
-    height[begins : begins + lasts] = height[begins]
-    assert warned(times, run(times, height)) == []
-
-
-def test_a_wave_after_the_gauge_was_stuck_is_seen() -> None:
-    times = minutes()
-    height = sea(times) + wave(times, 0.5)
-    height[1500:1530] = height[1500]
-    assert len(warned(times, run(times, height))) == 1
-
-
 def test_hourly_readings_are_never_scored() -> None:
     times = START + HOUR * np.arange(2000, dtype=np.int64)
     outcome = run(times, sea(times))

@@ -266,13 +266,22 @@ def test_readings_that_are_no_depth_raise_nothing(step: int, value: float, count
 
 
 @pytest.mark.parametrize("step", [15 * SECOND, MINUTE])
-@pytest.mark.parametrize("lasts_min", [15, 30, 120])
-def test_a_sensor_that_is_stuck_raises_nothing_then_or_when_it_is_free(
-    step: int, lasts_min: int
-) -> None:
+@pytest.mark.parametrize("lasts_min", [20, 32, 50, 100])
+def test_a_sensor_that_is_lifted_for_a_while_raises_nothing(step: int, lasts_min: int) -> None:
     times, height = tide_of(step)
     first = int(np.searchsorted(times, START + 25 * HOUR))
-    height[first : first + lasts_min * MINUTE // step] = height[first]
+    lifted = slice(first, first + lasts_min * MINUTE // step)
+    height[lifted] += 4150 - height[first]
     outcome = run(times, height)
     assert outcome.level.max() == Level.GREEN
-    assert np.isfinite(outcome.score[-1])
+    assert np.isfinite(outcome.score[times > START + 31 * HOUR]).all()
+
+
+@pytest.mark.parametrize("step", [15 * SECOND, MINUTE])
+@pytest.mark.parametrize("gap_min", [35, 90])
+def test_one_reading_of_nothing_after_a_gap_raises_nothing(step: int, gap_min: int) -> None:
+    times, height = tide_of(step)
+    gone = (times >= START + 25 * HOUR) & (times < START + 25 * HOUR + gap_min * MINUTE)
+    times, height = times[~gone], height[~gone]
+    height[np.searchsorted(times, START + 25 * HOUR)] = 0.0
+    assert run(times, height).level.max() == Level.GREEN
