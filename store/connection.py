@@ -83,7 +83,7 @@ class Database:
         """Rows of one statement, [] where it gives none."""
         with translated(), self._connection.cursor(binary=True) as cursor:
             cursor.execute(statement, values or None)
-            return cursor.fetchall() if cursor.description else []
+            return cursor.fetchall() if cursor.description is not None else []
 
     def run_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
         """The same statement for each row of values, in one round trip."""

@@ -154,14 +154,15 @@ def question(trained: Trained, **changed: object) -> Question:
 
 
 def test_a_backtest_stands_beside_its_nulls(trained: Trained) -> None:
-    asked = question(trained)
+    # Twelve a year are less than two false alarms in these 60 days: too few to set a limit by.
+    asked = question(trained, budget_per_year=24.0)
     seen = arrived(trained.learned, REGISTRY, asked.rows)
     result, _ = backtest(seen, asked)
     msgspec.json.encode(result)
     assert result["events"] == len(asked.events) >= 5
     assert result["station_years"] == pytest.approx(60 / 365.25, rel=0.02)
     at_budget = result["at_budget"]
-    assert at_budget["false"] <= 12.0 * result["station_years"]
+    assert at_budget["false"] <= 24.0 * result["station_years"]
     for null in ("always_on", "time_of_day", "persistence"):
         assert at_budget["csi"][0] > result["nulls"][null]["csi"][0]
     assert result["nulls"]["always_on"]["pod"][0] == 1.0

@@ -131,3 +131,9 @@ def test_a_migration_that_fails_leaves_nothing(dsn: str, monkeypatch: pytest.Mon
     with psycopg.connect(dsn) as connection:
         there = connection.execute("SELECT to_regclass('half')").fetchone()
     assert there == (None,)
+
+
+def test_rows_without_columns_are_counted(dsn: str) -> None:
+    with connect(dsn, stage="test") as db:
+        assert db.run("SELECT FROM generate_series(1, 2)") == [(), ()]
+        assert db.run("SELECT FROM generate_series(1, 0)") == []
