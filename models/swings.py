@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.detector import Floats
+from models.detector import NEVER, Floats
 from records.times import SECOND
 
 LATELY_S = 20
-_NEVER = -(2**62)
 
 
 class Swings:
@@ -22,10 +21,10 @@ class Swings:
     """
 
     def __init__(self, count: int) -> None:
-        self._second = np.full((LATELY_S, count), _NEVER, np.int64)
+        self._second = np.full((LATELY_S, count), NEVER, np.int64)
         self._low = np.zeros((LATELY_S, count))
         self._high = np.zeros((LATELY_S, count))
-        self._newest = _NEVER
+        self._newest = NEVER
 
     def advance(
         self, place: NDArray[np.intp], received_at: NDArray[np.int64], value: Floats

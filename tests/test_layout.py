@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -135,3 +136,12 @@ def test_the_database_compiled_for_tests_is_pinned_by_its_hash() -> None:
     for about in packages.values():
         assert about["integrity"].startswith("sha512-")
         assert "resolved" not in about
+
+
+def test_what_is_committed_is_no_link() -> None:
+    """A link to an installed package would name a place of one machine."""
+    command = ["git", "-C", str(ROOT), "ls-files", "--stage"]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    entries = listed.splitlines()
+    assert entries
+    assert [entry for entry in entries if entry.startswith("120000")] == []
