@@ -18,7 +18,6 @@ from models.detector import (
     Crossing,
     Detector,
     Floats,
-    Limits,
     Places,
     Rows,
     Said,
@@ -29,6 +28,7 @@ from models.detector import (
     spanned,
     unusual,
 )
+from models.hysteresis import KEEP, UP, ladder, levels
 from models.rounds import parts, places_of
 from records.errors import SettingsError
 from records.levels import Level
@@ -37,7 +37,7 @@ from records.times import SECOND
 
 _NEVER = -(2**63)
 _GREEN = int(Level.GREEN)
-_LEVELS = np.array([Level.GREEN, Level.YELLOW, Level.ORANGE, Level.RED], np.uint8)
+_SECOND = np.array(float(SECOND))
 _OWN = {
     "bank_first_at": Slot("int64", (), _NEVER),
     "bank_newest_at": Slot("int64", (), _NEVER),
@@ -93,7 +93,8 @@ class Bank:
         self.state: State = {name: slot.array(len(watched)) for name, slot in self.spec.items()}
         self._fixed = {n: _sealed(a) for n, a in detector.fixed(self.watched).items()}
         self._limits = detector.limits(self.watched)
-        self._lowest = self._limits.up.min(axis=1)
+        self._ladder = ladder(self._limits)
+        self._lowest = self._ladder[:, UP, 0].copy()
         self._traced: Floats | None = None
         every = (-np.inf, np.inf)
         ranges = [every if detector.any_value else _plausible(w) for w in self.watched]
@@ -119,10 +120,14 @@ class Bank:
             np.zeros(count, np.uint8),
             [],
         )
+        place, measured_at, value = _sealed(place), _sealed(measured_at), _sealed(value)
+        plausible = np.ones(count, np.bool_)
+        if self._bounded:
+            plausible = (value >= self._low[place]) & (value <= self._high[place])
         for rows in parts(place):
             if afresh is not None:
                 self.forget(place[rows][afresh[rows]])
-            self._round(rows, place[rows], measured_at[rows], value[rows], out)
+            self._round(rows, place[rows], measured_at[rows], value[rows], plausible[rows], out)
         out.crossings.sort(key=lambda crossing: crossing[0])
         if self._traced is not None:
             scored = np.flatnonzero(out.scored)
@@ -160,74 +165,57 @@ class Bank:
         at: NDArray[np.intp],
         measured_at: NDArray[np.int64],
         value: Floats,
+        plausible: NDArray[np.bool_],
         out: Outcome,
     ) -> None:
-        span = spanned(at)
-        before_at = self.state["bank_newest_at"][span]
-        fresh = measured_at > before_at
-        if self._bounded:
-            fresh &= (value >= self._low[span]) & (value <= self._high[span])
+        state, span = self.state, spanned(at)
+        before_at = state["bank_newest_at"][span]
+        fresh = (measured_at > before_at) & plausible
         if np.count_nonzero(fresh) < len(fresh):
-            out.level[rows] = self.state["bank_level"][span]
+            out.level[rows] = state["bank_level"][span]
             rows, at, before_at = places_of(rows)[fresh], at[fresh], before_at[fresh]
             measured_at, value = measured_at[fresh], value[fresh]
             if not len(at):
                 return
             span = spanned(at)
-        gap_s = (measured_at - before_at) / SECOND
-        first = before_at == _NEVER
-        if np.count_nonzero(first):
+        gap_s = (measured_at - before_at) / _SECOND
+        (first,) = (before_at == _NEVER).nonzero()
+        if len(first):
             gap_s[first] = np.nan
-            self.state["bank_first_at"][at[first]] = measured_at[first]
-        self.state["bank_newest_at"][span] = measured_at
-        given = Rows(_sealed(at), _sealed(measured_at), _sealed(gap_s), _sealed(value), span)
+            state["bank_first_at"][at[first]] = measured_at[first]
+        state["bank_newest_at"][span] = measured_at
+        if not isinstance(rows, slice):  # what a slice takes is sealed like the whole
+            at, measured_at, value = _sealed(at), _sealed(measured_at), _sealed(value)
+        given = Rows(at, measured_at, _sealed(gap_s), value, span)
         scores = self.scores(rows, given)
         out.scored[rows] = True
         # Of -0.0 and 0.0 numpy's fmin may take either, by machine: here they are one.
         out.score[rows] = scores.score + 0.0
         if scores.p_value is not None:
             out.p_value[rows] = scores.p_value
-        before = self.state["bank_level"][span]
+        before = state["bank_level"][span]
         out.level[rows] = before
         # Most readings are green and below every limit: only the others need a closer look.
         (close,) = ((scores.score >= self._lowest[span]) | (before > _GREEN)).nonzero()
-        if not len(close):
-            return
-        before, closely = before[close], places_of(rows)[close]
-        limits = self.limits_of(closely, at[close])
-        level = self._levels(at[close], measured_at[close], scores.score[close], before, limits)
-        out.level[closely] = level
-        for i in np.flatnonzero(level != before).tolist():
-            row, place, was = int(closely[i]), int(at[close[i]]), int(before[i])
-            limit = _limit(limits, i, was, int(level[i]))
-            value_then = float(value[close[i]])
-            out.crossings.append(self._crossing(row, place, was, value_then, limit, out))
+        if len(close):
+            score = scores.score
+            if len(close) < len(at):
+                rows, given, score = places_of(rows)[close], given.take(close), score[close]
+            self._settle(rows, given, score, out)
 
-    def _levels(
-        self,
-        at: NDArray[np.intp],
-        measured_at: NDArray[np.int64],
-        score: Floats,
-        before: NDArray[np.uint8],
-        limits: Limits,
-    ) -> NDArray[np.uint8]:
-        """Levels after one round: up at once, down when below the kept limit for `hold_s`."""
-        state = self.state
-        up = _highest(score, limits.up)
-        kept = _highest(score, limits.keep)
-        # An unknown score says nothing: the level stays as it was.
-        kept = np.where(np.isnan(score), before, kept)
-        held = kept >= before
-        held_at = np.where(held, measured_at, state["bank_held_at"][at])
-        holding = held | (measured_at - held_at < self.detector.hold_s * SECOND)
-        level = np.maximum(up, np.where(holding, before, kept))
-        if self.detector.cold_start_s:
-            age = measured_at - state["bank_first_at"][at]
-            level = np.where(age < self.detector.cold_start_s * SECOND, _LEVELS[0], level)
-        state["bank_held_at"][at] = np.where(level == before, held_at, measured_at)
-        state["bank_level"][at] = level
-        settled: NDArray[np.uint8] = level.astype(np.uint8)
-        return settled
+    def _settle(self, rows: Places, given: Rows, score: Floats, out: Outcome) -> None:
+        """The levels after these rows, and what is said where they change."""
+        ladders = self.ladders_of(rows, given.span)
+        before = self.state["bank_level"][given.span].copy()
+        level = levels(given, score, ladders, self.state, self.detector)
+        out.level[rows] = level
+        (changed,) = (level != before).nonzero()
+        for i, row in zip(changed.tolist(), places_of(rows)[changed].tolist(), strict=True):
+            was, now = int(before[i]), int(level[i])
+            about, which = (UP, now) if now > was else (KEEP, was)
+            limit = float(ladders[i, about, which - Level.YELLOW])
+            value = float(given.value[i])
+            out.crossings.append(self._crossing(row, int(given.at[i]), was, value, limit, out))
 
     def _crossing(
         self, row: int, at: int, before: int, value: float, limit: float, out: Outcome
@@ -249,10 +237,10 @@ class Bank:
             return row, crossing, self.detector.ended(crossing)
         return row, crossing, self.said(row, crossing)
 
-    def limits_of(self, rows: NDArray[np.intp], at: NDArray[np.intp]) -> Limits:  # noqa: ARG002
-        """Limits for rows of the batch, of the series at these places: none below the series' own
-        limit for yellow."""
-        return Limits(self._limits.up[at], self._limits.keep[at])
+    def ladders_of(self, rows: Places, at: Places) -> Floats:  # noqa: ARG002
+        """The `ladder` for rows of the batch, of the series at these places: no step is below the
+        series' own lowest."""
+        return self._ladder[at]
 
     def scores(self, rows: Places, given: Rows) -> Scores:  # noqa: ARG002
         """Scores of one round; `rows` are its places among the readings of the batch."""
@@ -323,19 +311,6 @@ def _sealed(array: NDArray[Any]) -> NDArray[Any]:
 def as_saved(value: Any) -> Any:
     """As a value comes back from a snapshot."""
     return msgspec.msgpack.decode(msgspec.msgpack.encode(value))
-
-
-def _highest(score: Floats, limits: Floats) -> NDArray[np.uint8]:
-    """The highest level whose limit is reached; a limit that is not set (inf) is passed over."""
-    reached = (score[:, None] >= limits) * _LEVELS[1:]
-    highest: NDArray[np.uint8] = np.maximum(reached.max(axis=1), _LEVELS[0])
-    return highest
-
-
-def _limit(limits: Limits, row: int, before: int, level: int) -> float:
-    """The limit that a change of level is about: of the level reached, or of the one left."""
-    about, which = (limits.up, level) if level > before else (limits.keep, before)
-    return float(about[row, which - Level.YELLOW])
 
 
 def _plausible(watched: Watched) -> tuple[float, float]:

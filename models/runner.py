@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from models.bank import Bank, Outcome, as_saved
 from models.detector import Crossing, Floats, Limits, Places, Rows, Said, Scores, State, Watched
 from models.history import History
+from models.hysteresis import ladder
 from models.joint import TOGETHER, Joint, Judged, Recording
 from records.errors import SettingsError
 from records.times import SECOND
@@ -226,11 +227,11 @@ class _Levels(Bank):
         p_value = None if judged.p_value is None else judged.p_value[rows]
         return Scores(judged.score[rows], p_value)
 
-    def limits_of(self, rows: NDArray[np.intp], at: NDArray[np.intp]) -> Limits:
+    def ladders_of(self, rows: Places, at: Places) -> Floats:
         given = self._judged.limits
         if given is None:
-            return super().limits_of(rows, at)
-        return Limits(given.up[rows], given.keep[rows])
+            return super().ladders_of(rows, at)
+        return ladder(Limits(given.up[rows], given.keep[rows]))
 
     def said(self, row: int, crossing: Crossing) -> Said:
         detail = {name: column[row] for name, column in self._judged.detail.items()}

@@ -6,6 +6,7 @@ Coles 2001, doi:10.1007/978-1-4471-3675-0, chapter 3). Taking block peaks declus
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,7 +53,7 @@ class Tail:
 
     def limit(self, at: Places, budget_per_year: float, state: State) -> Floats:
         """The value that block peaks of quiet data exceed `budget_per_year` times a year."""
-        times = float(np.log(_YEAR / self.block / budget_per_year))
+        times = math.log(_YEAR / self.block / budget_per_year)
         value: Floats = state["tail_location"][at] + times * state["tail_scale"][at]
         return value
 
@@ -60,9 +61,10 @@ class Tail:
         """Chance that a block of quiet data peaks at `value` or higher."""
         below = (state["tail_location"][at] - value) / state["tail_scale"][at]
         # From there on the chance is 1 to the last bit: that spares most readings two exponentials.
-        some = np.flatnonzero(~(below >= _CERTAIN))
+        (some,) = (~(below >= _CERTAIN)).nonzero()
         p_value = np.ones(len(below))
-        p_value[some] = -np.expm1(-np.exp(below[some]))
+        if len(some):
+            p_value[some] = -np.expm1(-np.exp(below[some]))
         return p_value
 
     def learn(
@@ -74,8 +76,8 @@ class Tail:
         state: State,
     ) -> None:
         """Count a value; rows that are not `quiet` (None: all are) or NaN don't count."""
-        over = measured_at >= state["tail_until"][at]
-        if over.any():
+        (over,) = (measured_at >= state["tail_until"][at]).nonzero()
+        if len(over):
             places = np.arange(at.start, at.stop)[over] if isinstance(at, slice) else at[over]
             self._close(places, state)
             state["tail_until"][places] = (measured_at[over] // self.block + 1) * self.block

@@ -99,7 +99,7 @@ class IsoZone(Detector):
 
     def limits(self, watched: Sequence[Watched]) -> Limits:
         up = np.array([self._limits_of(w) for w in watched]).reshape(-1, 3)
-        return Limits(up, up * _KEPT)
+        return Limits(up, np.minimum(up * _KEPT, up))
 
     def step(self, rows: Rows, state: State, fixed: Fixed) -> Scores:
         last = state["last"][rows.at]

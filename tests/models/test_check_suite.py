@@ -192,9 +192,9 @@ def test_a_sound_detector_passes_all() -> None:
 class _Unordered(Bank):
     """A bank that takes readings however old they are."""
 
-    def _round(self, rows: Any, at: Any, measured_at: Any, value: Any, out: Any) -> None:
+    def _round(self, rows: Any, at: Any, *columns: Any) -> None:
         self.state["bank_newest_at"][at] = -1
-        super()._round(rows, at, measured_at, value, out)
+        super()._round(rows, at, *columns)
 
 
 @pytest.mark.parametrize("check", [check_suite.check_repeats, check_suite.check_disorder])
