@@ -12,23 +12,25 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from models.detector import Floats, Rows, Slot, State, spanned
-from records.times import HOUR, MINUTE, SECOND
+from models.detector import Floats, Places, Rows, Slot, State, spanned
+from records.times import HOUR, MINUTE
 
 CELL = 5 * MINUTE
-_CELLS_AN_HOUR = HOUR // CELL
+# As arrays, which numpy takes faster than Python's numbers.
+_CELL, _HOUR = np.array(CELL), np.array(float(HOUR))
+_AN_HOUR = HOUR // CELL
+_CELL_H = CELL / HOUR
 _NODES = 4
-# Cells that a mean may use, counted back from the current one: the two that make ten minutes, then
-# those around them, up to half an hour, for slow rates. None is later than the last complete cell.
-_NEAR = 2
-_BACK = -_CELLS_AN_HOUR * np.arange(_NODES)[:, None] + np.array([-2, -1, -4, -3, 0, 1])
-_BACK[0, _NEAR:] = np.arange(-6, -2)
-_BACK_S = _BACK * (CELL / SECOND)
-_RING = -int(_BACK.min()) + 1
+_AGE_H = np.arange(float(_NODES))
+# A cell's place is its age in cells, 0 that of the current one. A mean takes the two that make ten
+# minutes; at slow rates, where these are empty, those around them, up to half an hour. None is
+# later than the last complete cell.
+_CELLS = _AN_HOUR * (_NODES - 1) + 5
+_AROUND = _AN_HOUR * np.arange(_NODES)[:, None] + np.array([3, 4, 0, -1])
+_AROUND[0] = 3, 4, 5, 6
+_AROUND_H = _AROUND * _CELL_H - _AGE_H[:, None]
+_RECENT = slice(1, 7)
 _NO_CELL = -(2**33)  # before all others
-_POWERS = np.arange(_NODES)
-_UNIT = np.eye(_NODES)
-_NO_THIRD = _UNIT[_NODES - 1]
 # After a gap of so many cells (an hour) the cubic is worth nothing any more.
 _LONG_GAP = 12
 
@@ -36,16 +38,16 @@ _LONG_GAP = 12
 def slots() -> dict[str, Slot]:
     """State of one series: sums of three hours' cells, and the cubic of the current one.
 
-    Of a cell's values: their sum, the sum of their seconds since the cell's start, their number.
+    Of a cell's values: their sum, the sum of their hours since the cell's start, their number. The
+    cubic has Newton's form: the newest node's level, divided differences, three nodes' hours.
     """
     return {
-        "tide_cell": Slot("int64", (_RING,), _NO_CELL),
-        "tide_sums": Slot("float64", (_RING, 3)),
+        "tide_cell": Slot("int64", (), _NO_CELL),
+        "tide_hours": Slot(),
+        "tide_sums": Slot("float64", (_CELLS, 3)),
         "tide_newest": Slot("int64", (), _NO_CELL),
-        "tide_newest_sums": Slot("float64", (3,)),
         "tide_cubic": Slot("float64", (_NODES,), np.nan),
-        "tide_cubic_cell": Slot("int64", (), _NO_CELL),
-        "tide_recent": Slot(),
+        "tide_nodes": Slot("float64", (_NODES - 1,), np.nan),
     }
 
 
@@ -54,34 +56,29 @@ def predicted(rows: Rows, state: State) -> Floats:
 
     NaN while the newest mean or two of the older ones are missing.
     """
-    cell = rows.measured_at // CELL
-    (stale,) = (state["tide_cubic_cell"][rows.span] != cell).nonzero()
+    span, cell = rows.span, rows.measured_at // _CELL
+    passed = cell - state["tide_cell"][span]
+    (stale,) = passed.nonzero()
     if len(stale):
-        at, cell = rows.at[stale], cell[stale]
-        span = spanned(at)
-        newest = state["tide_newest"][span]
-        place = newest % _RING
-        state["tide_cell"][at, place] = newest
-        state["tide_sums"][at, place] = state["tide_newest_sums"][span]
-        state["tide_cubic"][span], state["tide_recent"][span] = _cubic(at, cell, state)
-        state["tide_cubic_cell"][span] = cell
-    return extrapolated(rows, state)
+        state["tide_cell"][span] = cell
+        at = rows.at[stale]
+        _move_on(at, passed[stale], state)
+        _fit(at, state)
+    hours = (rows.measured_at - cell * _CELL) / _HOUR
+    state["tide_hours"][span] = hours
+    return _level(span, hours, state)
 
 
 def extrapolated(rows: Rows, state: State) -> Floats:
     """The tide by the cubic that `predicted` made last, however long ago; NaN where it had none."""
-    hours = (rows.measured_at - state["tide_cubic_cell"][rows.span] * CELL) / HOUR
-    level, first, second, third = state["tide_cubic"][rows.span].T
-    tide: Floats = level + hours * (first + hours * (second + hours * third))
-    return tide
+    span = rows.span
+    hours = (rows.measured_at - state["tide_cell"][span] * _CELL) / _HOUR
+    return _level(span, hours, state)
 
 
 def recent(rows: Rows, state: State) -> Floats:
-    """How many values the six cells before the current one hold (half an hour).
-
-    As of the last call of `predicted`.
-    """
-    counts: Floats = state["tide_recent"][rows.span]
+    """How many values the six cells before that of the last prediction hold (half an hour)."""
+    counts: Floats = np.add.reduce(state["tide_sums"][rows.span, _RECENT, 2], axis=1)
     return counts
 
 
@@ -90,69 +87,103 @@ def keep(rows: Rows, value: Floats, state: State) -> None:
 
     `predicted` must have been called with the same rows before.
     """
+    span, hours = rows.span, state["tide_hours"][rows.span]
     (known,) = np.isfinite(value).nonzero()
     if len(known) < len(value):
         if not len(known):
             return
-        rows, value = rows.take(known), value[known]
-    cell = rows.measured_at // CELL
-    newest, sums = state["tide_newest"][rows.span], state["tide_newest_sums"][rows.span]
-    ahead = cell - newest
-    (new,) = ahead.nonzero()
-    if len(new):
-        (gap,) = (ahead > _LONG_GAP).nonzero()
-        if len(gap):
-            forget(rows.at[gap], state)
-        sums[spanned(new)] = 0.0
-        state["tide_newest"][rows.span] = cell
-    sums[:, 0] += value
-    sums[:, 1] += (rows.measured_at - cell * CELL) / SECOND
-    sums[:, 2] += 1.0
-    state["tide_newest_sums"][rows.span] = sums
+        span, value, hours = spanned(rows.at[known]), value[known], hours[known]
+    now = state["tide_sums"][span, 0]
+    total, since, number = now.T
+    total += value
+    since += hours
+    number += 1.0
+    state["tide_sums"][span, 0] = now
+    state["tide_newest"][span] = state["tide_cell"][span]
 
 
 def shift(at: NDArray[np.intp], by: Floats, state: State) -> None:
     """Move what was kept to another datum, `by` higher."""
     state["tide_sums"][at, :, 0] += state["tide_sums"][at, :, 2] * by[:, None]
-    state["tide_newest_sums"][at, 0] += state["tide_newest_sums"][at, 2] * by
     state["tide_cubic"][at, 0] += by
 
 
 def forget(at: NDArray[np.intp], state: State) -> None:
     """Begin anew: what was kept is of no use any more."""
-    state["tide_cell"][at] = _NO_CELL
+    state["tide_sums"][at] = 0.0
     state["tide_newest"][at] = _NO_CELL
     state["tide_cubic"][at] = np.nan
 
 
-def _cubic(at: NDArray[np.intp], cell: NDArray[np.int64], state: State) -> tuple[Floats, Floats]:
-    """Coefficients (rows, 4) over hours since the start of `cell`; NaN where it can't be known.
+def _level(span: Places, hours: Floats, state: State) -> Floats:
+    level, first, second, third = state["tide_cubic"][span].T
+    newest, middle, oldest = (hours[:, None] - state["tide_nodes"][span]).T
+    tide: Floats = level + newest * (first + middle * (second + oldest * third))
+    return tide
 
-    And how many values the last half hour holds.
+
+def _move_on(at: NDArray[np.intp], passed: NDArray[np.int64], state: State) -> None:
+    """Move the cells to their places after so many more, and make the new ones empty."""
+    passed = np.minimum(passed, _CELLS)
+    steps = set(passed.tolist())
+    for step in steps:
+        span = spanned(at if len(steps) == 1 else at[passed == step])
+        sums = state["tide_sums"][span]
+        sums[:, step:] = sums[:, :-step]
+        sums[:, :step] = 0.0
+        state["tide_sums"][span] = sums
+
+
+def _fit(at: NDArray[np.intp], state: State) -> None:
+    """The cubic over hours since the start of the current cell; NaN where it can't be known."""
+    span = spanned(at)
+    sums = state["tide_sums"][span]
+    newer, older = sums[:, 1::_AN_HOUR], sums[:, 2::_AN_HOUR]
+    nodes = newer + older
+    number = nodes[..., 2]
+    # Hours since an hour that begins with the current cell, or one, two, three hours before.
+    hours = nodes[..., 1]
+    hours -= (number + older[..., 2]) * _CELL_H
+    if np.count_nonzero(number) < number.size:
+        _fit_sparse(at, sums, nodes, state)
+        return
+    points = nodes[..., :2] / nodes[..., 2:]
+    hours = points[..., 1]
+    hours -= _AGE_H
+    state["tide_cubic"][span], state["tide_nodes"][span] = _newton(points)
+
+
+def _fit_sparse(at: NDArray[np.intp], sums: Floats, nodes: Floats, state: State) -> None:
+    """The same where ten minutes may be empty; a parabola where one of the older means is missing.
+
+    Where nothing was kept for too long, what was before is forgotten.
     """
-    wanted = cell[:, None, None] + _BACK
-    place, rows = wanted % _RING, at[:, None, None]
-    sums = state["tide_sums"][rows, place]
-    sums[state["tide_cell"][rows, place] != wanted] = 0.0
-    sums[..., 1] += sums[..., 2] * _BACK_S
-    recently = np.add.reduce(sums[:, 0, :, 2], axis=1)
-    # Of each node, in columns: sum, seconds, number.
-    nodes = np.add.reduce(sums[:, :, :_NEAR], axis=2)
-    if np.count_nonzero(nodes[..., 2]) < nodes[..., 2].size:
-        wide = nodes + np.add.reduce(sums[:, :, _NEAR:], axis=2)
-        nodes = np.where(nodes[..., 2:] > 0, nodes, wide)
-    number = np.maximum(nodes[..., 2], 1.0)
-    hours = nodes[..., 1] / number * (SECOND / HOUR)
-    matrix = hours[:, :, None] ** _POWERS
+    around = sums[:, _AROUND]
+    around[..., 1] -= around[..., 2] * _AROUND_H
+    nodes = np.where(nodes[..., 2:] > 0, nodes, np.add.reduce(around, axis=2))
     held = nodes[..., 2] > 0
-    unknown: NDArray[np.intp] | None = None
-    if np.count_nonzero(held) < held.size:
-        # A missing mean gives way to "no third power": the cubic is then the parabola of the rest.
-        matrix[~held] = _NO_THIRD
-        enough = held[:, 0] & (np.add.reduce(held, axis=1) >= _NODES - 1)
-        (unknown,) = (~enough).nonzero()
-        matrix[unknown] = _UNIT
-    cubic = np.linalg.solve(matrix, (nodes[..., 0] / number)[:, :, None])[:, :, 0]
-    if unknown is not None:
-        cubic[unknown] = np.nan
-    return cubic, recently
+    points = nodes[..., :2] / np.maximum(nodes[..., 2:], 1.0)
+    points[..., 1] -= _AGE_H
+    # A missing mean comes last, where it says nothing but the third power.
+    order = np.argsort(~held, axis=1, kind="stable")
+    cubic, hours = _newton(np.take_along_axis(points, order[:, :, None], axis=1))
+    number = np.add.reduce(held, axis=1)
+    cubic[number == _NODES - 1, _NODES - 1] = 0.0
+    cubic[(number < _NODES - 1) | ~held[:, 0]] = np.nan
+    state["tide_cubic"][at], state["tide_nodes"][at] = cubic, hours
+    gap = at[state["tide_cell"][at] - state["tide_newest"][at] > _LONG_GAP]
+    forget(gap, state)
+
+
+def _newton(points: Floats) -> tuple[Floats, Floats]:
+    """Divided differences (rows, 4) through points (rows, 4, level and hours), and their hours.
+
+    Newton's form: each column multiplies the distances from all nodes of the columns before.
+    """
+    hours = points[..., 1]
+    apart = points[:, 1:] - points[:, :-1]
+    first = apart[..., 0] / apart[..., 1]
+    second = (first[:, 1:] - first[:, :-1]) / (hours[:, 2:] - hours[:, :-2])
+    third = (second[:, 1:] - second[:, :-1]) / (hours[:, 3:] - hours[:, :-3])
+    cubic = np.concatenate([points[:, :1, 0], first[:, :1], second[:, :1], third], axis=1)
+    return cubic, hours[:, :-1]

@@ -40,13 +40,14 @@ OFF_TIDE = (
 WANING = "The water column at the sea floor is still {residual} m off its tide."
 
 _CELL_S = 15
-_CELL = _CELL_S * SECOND
+# As arrays, which numpy takes faster than Python's numbers.
+_CELL, _DENSE = np.array(_CELL_S * SECOND), np.array(15 * MINUTE)
 _CELLS = 26
-_NONE = -(2**38)  # earlier than any cell
 _FEWEST = 3
 _FEWEST_WITHIN = 2700 // _CELL_S  # cells
-# Readings that are too few for six minutes can end a warning; their score stays below yellow.
-_DENSE, _SPARSE_SCORE = 15 * MINUTE, 0.69
+_MIDDLE = np.array([-1, 0])
+# Three readings in more than `_DENSE` can end a warning; their score stays below yellow.
+_SPARSE_SCORE = 0.69
 _LONG_AGO_S = 1e9
 _MOST_M = 10.0  # no wave of the open ocean is so high: the reading is no depth
 _BROKEN = 25 * MINUTE  # readings that are no depth for so long may be another depth
@@ -65,7 +66,7 @@ class TsunamiPressure(Associated):
 
     name = "tsunami-pressure"
     hazard = Hazard.TSUNAMI
-    version = "4"
+    version = "5"
     quantities = frozenset({"water_column_height"})
     card = (
         "Tsunami waves on bottom pressure (metres of water, raw or detided) at 15 s to 5 min, "
@@ -96,13 +97,13 @@ class TsunamiPressure(Associated):
         self.hold_s = hold_s
         if threshold <= 0 or not 0 < median_s <= _CELLS * _CELL_S:
             raise ValueError("threshold must be above 0 and median_s from 0 to 390")
+        # How many cells before the current one the whole and the later half of that time begin.
+        self._begin = np.array([math.ceil(s / _CELL_S) - 1 for s in (median_s, median_s / 2)])
 
     def slots(self) -> dict[str, Slot]:
         own = {
-            "cell": Slot("int64", (_CELLS,), _NONE),
-            "cell_mean": Slot("float64", (_CELLS,), np.nan),
-            "cell_sum": Slot(),
-            "cell_count": Slot(fill=np.nan),
+            # Of the last cells of 15 s that have a residual: which cell, their sum, their number.
+            "window": Slot("float64", (_CELLS, 3), np.nan),
             "read": Slot(fill=np.nan),
             "median": Slot(fill=np.nan),
             "jump": Slot(fill=np.nan),
@@ -118,27 +119,28 @@ class TsunamiPressure(Associated):
         return Limits.same(len(watched), (0.7, 1.0, 10.0), (0.35, 0.5, 5.0))
 
     def step(self, rows: Rows, state: State, fixed: Fixed) -> Scores:
-        at, measured_at = rows.span, rows.measured_at
         expected = tide.predicted(rows, state)
         residual = rows.value - expected
         broken = _broken(rows, residual, state)
-        residual[broken] = expected[broken] = np.nan
+        if len(broken):
+            residual[broken] = expected[broken] = np.nan
         median = self._median(rows, residual, state)
         # Of few readings that shake a median is off by chance: a warning does not begin with one.
-        begun = measured_at - state["over_at"][at] <= self.hold_s * SECOND
-        doubt = np.where(begun, 0.0, self._jump(rows, state))
+        doubt = self._doubt(rows, state)
         if np.count_nonzero(doubt):
             median = np.sign(median) * np.maximum(np.abs(median) - doubt, 0.0)
-        believed = self._believed(rows, expected, median, doubt)
-        believed[broken] = np.nan
+        believed = self._believed(rows, residual, expected, median, doubt)
+        if len(broken):
+            believed[broken] = np.nan
         tide.keep(rows, believed, state)
         score = np.abs(median) / self.threshold
-        self._begin_anew_when_lost(rows, score, state)
-        (sparse,) = (measured_at - state["cell"][at, -_FEWEST] * _CELL > _DENSE).nonzero()
+        _begin_anew_when_lost(rows, score, state)
+        third_at = state["window"][rows.span, -_FEWEST, 0] * _CELL
+        (sparse,) = (~(rows.measured_at - third_at <= _DENSE)).nonzero()
         if len(sparse):
             score[sparse] = np.minimum(score[sparse], _SPARSE_SCORE)
         self._note_onset(rows, score, state)
-        state["median"][at] = median
+        state["median"][rows.span] = median
         return Scores(score)
 
     def explain(self, crossing: Crossing, state: State, fixed: Fixed) -> Said:
@@ -163,59 +165,60 @@ class TsunamiPressure(Associated):
     def _median(self, rows: Rows, residual: Floats, state: State) -> Floats:
         """Median of the residuals of the last minutes, of the last three where they are sparse.
 
-        NaN while they reach back less than half as far as they should.
+        NaN while they reach back less than half as far as they should, and where there is none.
         """
-        at, cell = rows.span, rows.measured_at // _CELL
-        known = np.isfinite(residual)
-        cells, means = state["cell"][at], state["cell_mean"][at]
-        total, count = state["cell_sum"][at], state["cell_count"][at]
-        (fresh,) = (known & (cells[:, -1] != cell)).nonzero()
-        if len(fresh):
-            new = spanned(fresh)
-            total[new], count[new] = 0.0, 0.0
-            for array, begins in ((cells, cell[new]), (means, 0.0)):
-                array[new, :-1] = array[new, 1:]
-                array[new, -1] = begins
-        np.add(total, residual, out=total, where=known)
-        count += known
-        means[:, -1] = total / count
-        state["cell"][at], state["cell_mean"][at] = cells, means
-        state["cell_sum"][at], state["cell_count"][at] = total, count
-        lately = cell - (math.ceil(self.median_s / _CELL_S) - 1)
-        oldest = np.minimum(lately, np.maximum(cells[:, -_FEWEST], cell - _FEWEST_WITHIN))
-        within = cells >= oldest[:, None]
-        held = np.add.reduce(within, axis=1)
-        halfway = cells <= (cell - math.ceil(self.median_s / 2 / _CELL_S))[:, None]
-        reaches = np.logical_or.reduce(within & halfway, axis=1)
-        ordered = np.where(within, means, np.inf)
+        (known,) = np.isfinite(residual).nonzero()
+        if len(known) < len(residual):
+            some = np.full(len(residual), np.nan)
+            if len(known):
+                some[known] = self._median(rows.take(known), residual[known], state)
+            return some
+        cell = rows.measured_at // _CELL
+        window = _window(rows, cell, residual, state)
+        cells, means = window[..., 0], window[..., 1] / window[..., 2]
+        begin = cell[:, None] - self._begin
+        few = np.fmax(cells[:, -_FEWEST], cell - _FEWEST_WITHIN)
+        begin[:, 0] = np.minimum(begin[:, 0], few)
+        within = cells[:, None] >= begin[:, :, None]
+        held, later = np.add.reduce(within, axis=2).T
+        ordered = np.where(within[:, 0], means, np.inf)
         ordered.sort(axis=1)
         self._note_shaking(rows, ordered, held, state)
-        row = np.arange(len(ordered))
-        both = ordered[row, (held - 1) // 2] + ordered[row, held // 2]
-        median: Floats = np.where(known & reaches & (held >= _FEWEST), both / 2, np.nan)
+        middle = (held[:, None] + _MIDDLE) >> 1
+        middle += np.arange(0, ordered.size, _CELLS)[:, None]
+        median: Floats = np.add.reduce(ordered.ravel().take(middle), axis=1) / 2
+        (short,) = (held <= np.maximum(later, _FEWEST - 1)).nonzero()
+        if len(short):
+            median[short] = np.nan
         return median
 
-    def _jump(self, rows: Rows, state: State) -> Floats:
+    def _doubt(self, rows: Rows, state: State) -> Floats:
         """By how much one reading lately differed from the one before it, fading; what a wave that
-        lasts for minutes may do between two readings is taken off."""
-        before, now = state["cell_mean"][rows.span, -2:].T
+        lasts for minutes may do between two readings is taken off. 0 once a warning has begun."""
+        window = state["window"][rows.span, -2:]
+        before, now = (window[..., 1] / window[..., 2]).T
         faded = state["jump"][rows.span] * np.exp(rows.gap_s / -_FADES_S)
         jump = np.fmax(np.abs(now - before), faded)
         state["jump"][rows.span] = jump
-        beyond: Floats = np.fmax(jump - self.threshold, 0.0)
-        return beyond
+        doubt = np.zeros(len(jump))
+        (doubtful,) = (jump > self.threshold).nonzero()
+        if len(doubtful):
+            since = rows.measured_at[doubtful] - state["over_at"][rows.at[doubtful]]
+            doubtful = doubtful[since > self.hold_s * SECOND]
+            doubt[doubtful] = jump[doubtful] - self.threshold
+        return doubt
 
-    def _believed(self, rows: Rows, expected: Floats, median: Floats, doubt: Floats) -> Floats:
+    def _believed(
+        self, rows: Rows, residual: Floats, expected: Floats, median: Floats, doubt: Floats
+    ) -> Floats:
         """What counts for the tide: not what passes within minutes, but its median."""
-        off = rows.value - expected
-        passes = np.isfinite(off) & ((np.abs(off) > self.threshold) | (doubt > 0))
-        (passing,) = passes.nonzero()
         believed = rows.value.copy()
-        if not len(passing):
-            return believed
-        lasting = median[passing]
-        nearby = np.minimum(np.maximum(off[passing], -self.threshold), self.threshold)
-        believed[passing] = expected[passing] + np.where(np.isnan(lasting), nearby, lasting)
+        large = np.abs(residual) > self.threshold
+        (passing,) = (large | ((doubt > 0) & np.isfinite(residual))).nonzero()
+        if len(passing):
+            off, lasting = residual[passing], median[passing]
+            nearby = np.minimum(np.maximum(off, -self.threshold), self.threshold)
+            believed[passing] = expected[passing] + np.where(np.isnan(lasting), nearby, lasting)
         return believed
 
     def _note_shaking(
@@ -227,16 +230,6 @@ class TsunamiPressure(Associated):
             high = ordered[low, held[low] - 1]
             shaken = low[high >= self.threshold / 2]
             state["shaken_at"][rows.at[shaken]] = rows.measured_at[shaken]
-
-    def _begin_anew_when_lost(self, rows: Rows, score: Floats, state: State) -> None:
-        """The tide is learned anew when the median was off it by the limit for too long."""
-        at, measured_at = rows.span, rows.measured_at
-        since = np.where(score >= 1, state["on_tide_at"][at], measured_at)
-        (lost,) = (measured_at - since > _LOST).nonzero()
-        if len(lost):
-            tide.forget(rows.at[lost], state)
-            since[lost] = measured_at[lost]
-        state["on_tide_at"][at] = since
 
     def _note_onset(self, rows: Rows, score: Floats, state: State) -> None:
         """The first time over the limit since it was quiet for `hold_s`, and shaking before."""
@@ -251,15 +244,47 @@ class TsunamiPressure(Associated):
         state["over_at"][at] = measured_at
 
 
+def _window(
+    rows: Rows, cell: NDArray[np.int64], residual: Floats, state: State
+) -> NDArray[np.float64]:
+    """Count the residuals in their cells; (rows, cells, 3), the newest cell last."""
+    window: Floats = state["window"][rows.span]
+    (fresh,) = (window[:, -1, 0] != cell).nonzero()
+    if len(fresh):
+        new = spanned(fresh)
+        window[new, :-1] = window[new, 1:]
+        window[new, -1, 0] = cell[new]
+        window[new, -1, 1:] = 0.0
+    _, total, number = window[:, -1].T
+    total += residual
+    number += 1.0
+    state["window"][rows.span] = window
+    return window
+
+
+def _begin_anew_when_lost(rows: Rows, score: Floats, state: State) -> None:
+    """The tide is learned anew when the median was off it by the limit for too long."""
+    since = rows.measured_at
+    (over,) = (score >= 1).nonzero()
+    if len(over):
+        since = since.copy()
+        since[over] = state["on_tide_at"][rows.at[over]]
+        (lost,) = (rows.measured_at - since > _LOST).nonzero()
+        if len(lost):
+            tide.forget(rows.at[lost], state)
+            since[lost] = rows.measured_at[lost]
+    state["on_tide_at"][rows.span] = since
+
+
 def _broken(rows: Rows, residual: Floats, state: State) -> NDArray[np.intp]:
     """Rows that are no depth: off the tide, or off the reading before, by more than any wave.
 
     Where they go on, or nobody knows the tide, it is learned anew: the sensor may have been moved.
     """
     at = rows.span
-    jumps = np.abs(rows.value - state["read"][at]) > _MOST_M
+    moved = np.fmax(np.abs(rows.value - state["read"][at]), np.abs(residual))
     state["read"][at] = rows.value
-    broken: NDArray[np.intp] = ((np.abs(residual) > _MOST_M) | jumps).nonzero()[0]
+    broken: NDArray[np.intp] = (moved > _MOST_M).nonzero()[0]
     if len(broken):
         kept_at = state["tide_newest"][rows.at[broken]] * tide.CELL
         anew = np.isnan(residual[broken]) | (rows.measured_at[broken] - kept_at > _BROKEN)

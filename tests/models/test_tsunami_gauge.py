@@ -128,6 +128,58 @@ def test_gaps_and_new_datums_after_gaps_are_no_waves() -> None:
     assert warned(times[kept], run(times[kept], height[kept])) == []
 
 
+@pytest.mark.parametrize("every", [1, 5])
+@pytest.mark.parametrize(("second", "datum_m"), [(2090, -0.3), (2180, 0.4), (2600, -0.045)])
+def test_two_outages_with_new_datums_are_no_wave(every: int, second: int, datum_m: float) -> None:
+    times = minutes()
+    height = sea(times, seiche_m=0.0) + np.random.default_rng(6).normal(0, 0.006, len(times))
+    kept = np.arange(len(times)) % every == 0
+    for first, by in ((2000, 0.3), (second, datum_m)):
+        kept[first : first + 15] = False
+        height[first:] += by
+    assert warned(times[kept], run(times[kept], height[kept])) == []
+
+
+@pytest.mark.parametrize(("mean_min", "lost"), [(6, 0.3), (7, 0.0), (8, 0.0), (10, 0.0)])
+def test_a_gauge_that_reports_unevenly_does_not_run_away(mean_min: int, lost: float) -> None:
+    random = np.random.default_rng(4)
+    steps = mean_min * MINUTE * (1 + 0.6 * random.uniform(-1, 1, 20 * 1440 // mean_min))
+    times = START + np.cumsum(steps).astype(np.int64)[random.random(len(steps)) >= lost]
+    outcome = run(times, sea(times, seiche_m=0.0) + random.normal(0, 0.008, len(times)))
+    known = np.isfinite(outcome.score)
+    assert known.mean() > 0.05
+    assert outcome.score[known].max() < 1
+
+
+def alarms(every: int, days: int, off_tide: Floats) -> int:
+    """How often gauges warned that see this (gauges, minutes) and a tide, every so many minutes."""
+    times = (START + MINUTE * np.arange(days * 1440, dtype=np.int64))[::every]
+    height = np.round(sea(times, seiche_m=0.0) + off_tide[:, ::every], 3)
+    gauges = [Watched(id=str(i), quantity="sea_level", unit="m") for i in range(len(height))]
+    place = np.tile(np.arange(len(gauges)), len(times))
+    outcome = Bank(TsunamiGauge(), gauges).advance(
+        place, np.repeat(times, len(gauges)), height.T.ravel()
+    )
+    return sum(c.level >= Level.ORANGE > c.before for _, c, _ in outcome.crossings)
+
+
+def test_false_alarms_of_slow_noisy_gauges_keep_to_the_budget() -> None:
+    """Noise that goes back to its mean is no new datum: that gave 43 in these 26 gauge-years."""
+    noise = np.random.default_rng(1).normal(0, 0.008, (600, 4 * 1440))
+    years = 4 * 600 * 4 / 365.25
+    assert sum(alarms(every, 4, noise) for every in (3, 5, 6, 7)) <= 1.0 * years
+
+
+def test_false_alarms_of_a_slow_gauge_with_a_seiche_keep_to_the_budget() -> None:
+    """A crest that is taken for a jump moves no tide: that gave 28 in these 3.3 gauge-years."""
+    rows, level = np.random.default_rng(3).standard_normal((2, 60, 20 * 1440))
+    for i in range(2, level.shape[1]):
+        level[:, i] = 1.98 * np.cos(np.pi / 10) * level[:, i - 1] - 0.9801 * level[:, i - 2]
+        level[:, i] += rows[:, i]
+    off_tide = 0.015 * level / level.std(axis=1, keepdims=True)
+    assert alarms(6, 20, off_tide) <= 2 * 1.0 * 60 * 20 / 365.25
+
+
 def test_a_storm_that_rises_over_hours_is_learned_as_noise() -> None:
     times = minutes()
     rising = np.exp(-0.5 * ((np.arange(len(times)) - 2500) / 480) ** 2)
@@ -202,7 +254,7 @@ def first_over(times: NDArray[np.int64], residual: Floats, origin: int) -> int:
 
 
 @pytest.mark.recordings
-@pytest.mark.parametrize(("every", "late"), [(2, 0), (3, 0), (4, 0), (5, 1), (6, 2)])
+@pytest.mark.parametrize(("every", "late"), [(2, 0), (3, 0), (4, 1), (5, 2), (6, 3)])
 def test_slower_sampling_of_two_real_tsunamis_is_late_where_one_crest_looks_like_a_spike(
     recordings: Path, every: int, late: int
 ) -> None:
@@ -221,6 +273,7 @@ def test_slower_sampling_of_two_real_tsunamis_is_late_where_one_crest_looks_like
     assert all(at >= origin for own, origin in zip(begins, origins, strict=True) for at in own)
     after = [own[0] - crossing for own, crossing in zip(begins, crossings, strict=True)]
     assert sum(wait > 10 * MINUTE for wait in after) <= late
+    assert max(after) <= 18 * MINUTE
 
 
 @pytest.mark.recordings
