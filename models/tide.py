@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from models.detector import Floats, Places, Rows, Slot, State, spanned
+from models.detector import NEVER, Floats, Places, Rows, Slot, State, spanned
 from records.times import HOUR, MINUTE
 
 CELL = 5 * MINUTE
@@ -46,6 +46,7 @@ def slots() -> dict[str, Slot]:
         "tide_hours": Slot(),
         "tide_sums": Slot("float64", (_CELLS, 3)),
         "tide_newest": Slot("int64", (), _NO_CELL),
+        "tide_held_at": Slot("int64", (), NEVER),
         "tide_cubic": Slot("float64", (_NODES,), np.nan),
         "tide_nodes": Slot("float64", (_NODES - 1,), np.nan),
     }
@@ -113,6 +114,21 @@ def forget(at: NDArray[np.intp], state: State) -> None:
     state["tide_sums"][at] = 0.0
     state["tide_newest"][at] = _NO_CELL
     state["tide_cubic"][at] = np.nan
+
+
+def forget_lost(rows: Rows, off: NDArray[np.bool_], longest: int, state: State) -> NDArray[np.intp]:
+    """Begin anew where readings have been off the tide for longer (us); the places of these."""
+    held_at = rows.measured_at
+    (lost,) = off.nonzero()
+    if len(lost):
+        held_at = held_at.copy()
+        held_at[lost] = state["tide_held_at"][rows.at[lost]]
+        (lost,) = (rows.measured_at - held_at > longest).nonzero()
+        if len(lost):
+            forget(rows.at[lost], state)
+            held_at[lost] = rows.measured_at[lost]
+    state["tide_held_at"][rows.span] = held_at
+    return rows.at[lost]
 
 
 def _level(span: Places, hours: Floats, state: State) -> Floats:

@@ -123,7 +123,6 @@ class TsunamiGauge(Detector):
             "jump_at": Slot("int64", (), NEVER),
             "jump_young": Slot("bool"),
             "moved_at": Slot("int64", (), NEVER),
-            "on_tide_at": Slot("int64", (), NEVER),
             "alarmed_until": Slot("int64", (), NEVER),
         }
         return own | tide.slots() | _NOISE.slots() | _TAIL.slots()
@@ -152,7 +151,9 @@ class TsunamiGauge(Detector):
         tide.keep(rows, believed, state)
         score = peak / limit
         quiet = self._quiet(rows, score, state)
-        _begin_anew_when_lost(rows, residual, limit, state)
+        lost = tide.forget_lost(rows, np.abs(residual) >= limit, _LOST, state)
+        if len(lost):
+            state["jump"][lost] = np.nan
         in_noise = peak / np.where(noise > 0, noise, np.nan)
         p_value = _TAIL.chance(at, in_noise, state)
         known = state["noise_learned_s"][at] > _KNOWN_S
@@ -276,17 +277,3 @@ def _confirmed(rows: Rows, magnitude: Floats, state: State) -> Floats:
     state["last_but_one"][span] = middle
     state["last"][span] = magnitude
     return np.where((gap_s > _SLOW_S) | np.isnan(magnitude), magnitude, second)
-
-
-def _begin_anew_when_lost(rows: Rows, residual: Floats, limit: Floats, state: State) -> None:
-    since = rows.measured_at
-    (off,) = (np.abs(residual) >= limit).nonzero()
-    if len(off):
-        since = since.copy()
-        since[off] = state["on_tide_at"][rows.at[off]]
-        (lost,) = (rows.measured_at - since > _LOST).nonzero()
-        if len(lost):
-            tide.forget(rows.at[lost], state)
-            state["jump"][rows.at[lost]] = np.nan
-            since[lost] = rows.measured_at[lost]
-    state["on_tide_at"][rows.span] = since

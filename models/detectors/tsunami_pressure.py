@@ -109,7 +109,6 @@ class TsunamiPressure(Associated):
             "jump": Slot(fill=np.nan),
             "shaken_at": Slot("int64", (), NEVER),
             "shaken_s": Slot(fill=_LONG_AGO_S),
-            "on_tide_at": Slot("int64", (), NEVER),
             "over_at": Slot("int64", (), NEVER),
             "onset_at": Slot("int64", (), NEVER),
         }
@@ -134,7 +133,7 @@ class TsunamiPressure(Associated):
             believed[broken] = np.nan
         tide.keep(rows, believed, state)
         score = np.abs(median) / self.threshold
-        _begin_anew_when_lost(rows, score, state)
+        tide.forget_lost(rows, score >= 1, _LOST, state)
         third_at = state["window"][rows.span, -_FEWEST, 0] * _CELL
         (sparse,) = (~(rows.measured_at - third_at <= _DENSE)).nonzero()
         if len(sparse):
@@ -260,20 +259,6 @@ def _window(
     number += 1.0
     state["window"][rows.span] = window
     return window
-
-
-def _begin_anew_when_lost(rows: Rows, score: Floats, state: State) -> None:
-    """The tide is learned anew when the median was off it by the limit for too long."""
-    since = rows.measured_at
-    (over,) = (score >= 1).nonzero()
-    if len(over):
-        since = since.copy()
-        since[over] = state["on_tide_at"][rows.at[over]]
-        (lost,) = (rows.measured_at - since > _LOST).nonzero()
-        if len(lost):
-            tide.forget(rows.at[lost], state)
-            since[lost] = rows.measured_at[lost]
-    state["on_tide_at"][rows.span] = since
 
 
 def _broken(rows: Rows, residual: Floats, state: State) -> NDArray[np.intp]:

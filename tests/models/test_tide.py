@@ -100,3 +100,15 @@ def test_a_shift_moves_what_is_predicted() -> None:
     tide.shift(HERE, np.array([0.5]), state)
     assert predicted(state, at) == pytest.approx(2.5)
     assert predicted(state, at + 10 * MINUTE) == pytest.approx(2.5)
+
+
+def test_the_tide_is_learned_anew_where_readings_stay_off_it() -> None:
+    state = told(minutes(0, 300), np.full(300, 2.0))
+    off_for = {}
+    for minute in range(300, 500):
+        at = row(int(minutes(minute, minute + 1)[0]))
+        off = np.array([minute >= 310])
+        if len(tide.forget_lost(at, off, 90 * MINUTE, state)):
+            off_for[minute] = predicted(state, int(at.measured_at[0]))
+    assert list(off_for) == [400, 491]
+    assert all(np.isnan(value) for value in off_for.values())
