@@ -75,3 +75,13 @@ def test_a_case_temperature_is_judged_by_the_limits_of_its_series_alone() -> Non
         text=OVER_LIMIT,
         values={"quantity": "case temperature", "value": 76.0, "unit": "Cel", "limit": 75.0},
     )
+
+
+def test_a_limit_below_zero_is_kept_from_where_it_is_reached() -> None:
+    limits = Thresholds(yellow=-10.0, orange=5.0, red=20.0)
+    cold = Watched(id="b1", quantity="case_temperature", unit="Cel", thresholds=limits)
+    given = IsoZone().limits([cold])
+    assert (given.keep <= given.up).all()
+    times = 15_000 * DAY + MINUTE * np.arange(120, dtype=np.int64)
+    out = Bank(IsoZone(), [cold]).advance(np.zeros(120, np.intp), times, np.full(120, -9.5))
+    assert [crossing.level for _, crossing, _ in out.crossings] == [Level.YELLOW]
